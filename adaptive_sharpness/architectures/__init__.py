@@ -1,0 +1,25 @@
+"""One module an architecture, each with `build(**options) -> nn.Module`; the module's name is the network's in config."""
+
+from importlib import import_module
+
+from torch import nn
+
+
+def build(network: str, options: dict) -> nn.Module:
+    """Build a network; how its weights are drawn is `adaptive_sharpness.initialisation`'s business.
+
+    Args:
+        network: the name of a module of this package.
+        options: what its `build` takes.
+
+    Returns:
+        The network.
+
+    Raises:
+        ValueError: if `build` does not take these options.
+    """
+    make = import_module(f"{__name__}.{network}").build
+    try:
+        return make(**options)
+    except TypeError as error:
+        raise ValueError(f"network {network}: options {options} do not fit its build(): {error}") from error

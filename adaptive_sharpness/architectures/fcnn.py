@@ -1,0 +1,21 @@
+"""The report's fully connected network: 10-64-64-1 with ReLU between the layers and no activation on the output."""
+
+from collections.abc import Sequence
+
+from torch import nn
+
+
+def build(widths: Sequence[int] = (10, 64, 64, 1), activation: str = "ReLU") -> nn.Module:
+    """Linear layers with an activation between them.
+
+    Args:
+        widths: units of every layer, the inputs first and the outputs last.
+        activation: a class of torch.nn, such as ReLU, ELU or Tanh.
+
+    Returns:
+        A network from [n, widths[0]] to [n, widths[-1]].
+    """
+    layers = []
+    for inputs, outputs in zip(widths[:-1], widths[1:], strict=True):
+        layers += [nn.Linear(inputs, outputs), getattr(nn, activation)()]
+    return nn.Sequential(*layers[:-1])

@@ -1,0 +1,117 @@
+"""Hold a study's config against its schema and against the modules that exist; every error is one line."""
+
+import math
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from pathlib import Path
+
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError, best_match
+
+PACKAGE = Path(__file__).parent
+
+
+def check(config: dict, schema: Mapping) -> dict:
+    """Check a config.
+
+    Args:
+        config: the study's config, as YAML gives it.
+        schema: the JSON schema that it must fit.
+
+    Returns:
+        The config, with numbers in place of texts such as "1e-4", which one YAML reader takes for text.
+
+    Raises:
+        ValueError: where the config is wrong; one line that says which key, what was got and what is wanted.
+    """
+    config = {**config, **{key: _numbers(config[key]) for key in ("protocols", "measures", "rho") if key in config}}
+    error = best_match(Draft202012Validator(schema).iter_errors(config), key=_depth_first)
+    for line in [_line(error)] if error else _contradictions(config):
+        raise ValueError(f"config: {line}")
+    return config
+
+
+def modules(folder: str) -> list[str]:
+    """The modules of a folder of this package, such as "datasets"."""
+    return sorted(path.stem for path in (PACKAGE / folder).glob("*.py") if path.stem != "__init__")
+
+
+def _numbers(value):
+    """Texts that spell a float in scientific notation become one; all else stays."""
+    if isinstance(value, Mapping):
+        return {key: _numbers(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [_numbers(entry) for entry in value]
+    if isinstance(value, str) and value[:1] in "+-.0123456789" and "e" in value.lower():
+        try:
+            return float(value)
+        except ValueError:
+            return value
+    return value
+
+
+def _depth_first(error: ValidationError):
+    return -len(error.absolute_path), str(error.absolute_path)
+
+
+def _line(error: ValidationError) -> str:
+    where = _where(error.absolute_path)
+    if error.validator == "additionalProperties" and isinstance(error.instance, Mapping):
+        allowed = list(error.schema.get("properties", ()))
+        unknown = next(key for key in error.instance if key not in allowed)
+        return _unknown(f"{where}.{unknown}".lstrip("."), unknown, allowed)
+    if error.validator == "required":
+        missing = next(key for key in error.validator_value if key not in error.instance)
+        return f"{where}.{missing}: is missing".lstrip(".")
+    if error.validator == "propertyNames":
+        return f"{where}: got the name {error.instance!r}, wanted lower-case letters, digits and underscores"
+    wanted = error.schema.get("description", error.message)
+    allowed = f" (one of {', '.join(map(str, error.schema['enum']))})" if "enum" in error.schema else ""
+    return f"{where}: got {error.instance!r}, wanted {wanted[0].lower()}{wanted[1:].rstrip('.')}{allowed}"
+
+
+def _where(path) -> str:
+    return "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in path).lstrip(".") or "top level"
+
+
+def _unknown(where: str, name: str, allowed: list[str]) -> str:
+    close = get_close_matches(str(name), allowed, n=1)
+    hint = f" (did you mean {close[0]}?)" if close else ""
+    return f"{where}: got {name!r}, wanted one of {', '.join(allowed)}{hint}"
+
+
+def _contradictions(config: Mapping) -> Iterator[str]:
+    """What a schema cannot say: names that must exist elsewhere, in the config or as a module."""
+    architectures = sorted({name for pool in config["protocols"].values() for name in pool})
+    wanted = [(f"datasets.{name}", name, modules("datasets")) for name in config["datasets"]]
+    for protocol, pool in config["protocols"].items():
+        for name, block in pool.items():
+            where = f"protocols.{protocol}.{name}"
+            wanted += [(f"{where}.dataset", block["dataset"], list(config["datasets"]))]
+            wanted += [(f"{where}.network" if "network" in block else where, block.get("network", name), modules("architectures"))]
+    for name, block in config["measures"].items():
+        where = f"measures.{name}"
+        wanted += [(f"{where}.estimator" if "estimator" in block else where, block.get("estimator", name), modules("measures"))]
+        wanted += [(f"{where}.stacked.{key}", key, architectures) for key in block.get("stacked", {})]
+    for key in ("rho", "published"):
+        for measure, grids in config.get(key, {}).items():
+            wanted += [(f"{key}.{measure}", measure, list(config["measures"]))]
+            wanted += [(f"{key}.{measure}.{name}", name, architectures) for name in grids]
+    wanted += [("only", name, architectures) for name in only(config)]
+    yield from (_unknown(*each) for each in wanted if each[1] not in each[2])
+    for measure, grids in config["rho"].items():
+        for name, grid in grids.items():
+            yield from _grid(f"rho.{measure}.{name}", grid)
+
+
+def _grid(where: str, grid: list) -> Iterator[str]:
+    for position, rho in enumerate(grid):
+        if not math.isfinite(rho):
+            yield f"{where}[{position}]: got {rho}, wanted a finite number"
+        if rho in grid[:position]:
+            yield f"{where}[{position}]: got {rho} a second time, wanted every rho once"
+
+
+def only(config: Mapping) -> list[str]:
+    """The architectures that `--config only=fcnn,gat` asks for; none means all."""
+    return [name.strip() for name in config["only"].split(",")] if config.get("only") else []

@@ -1,0 +1,131 @@
+"""A data set as the rest of the package sees it: a training and a test split, on disk one safetensors file."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+
+class Split:
+    """Examples by index. `apply` hides whether they are rows of a table or nodes of a graph."""
+
+    targets: Tensor
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    def apply(self, network: Callable[..., Tensor], index: Tensor) -> Tensor:
+        """The network's outputs for some examples.
+
+        Args:
+            network: any callable on what this split feeds it.
+            index: which examples, [n] int64.
+
+        Returns:
+            Outputs, [n, ...].
+        """
+        raise NotImplementedError(f"{type(self).__name__} does not say how to apply a network")
+
+    def to(self, device: torch.device) -> "Split":
+        """The same split on another device."""
+        return replace(self, **{f.name: getattr(self, f.name).to(device) for f in fields(self)})
+
+    def first(self, n: int) -> "Split":
+        """The first n examples.
+
+        Raises:
+            ValueError: if there are fewer than n, or n is below 1.
+        """
+        if not 1 <= n <= len(self):
+            raise ValueError(f"limit: got {n} examples, wanted 1 to {len(self)}")
+        return self._keep(n)
+
+
+@dataclass(frozen=True)
+class Rows(Split):
+    """Examples that are rows: the network sees (inputs[index] - shift) / scale.
+
+    Args:
+        inputs: [n, ...], floating point or uint8 (images stay small in memory).
+        targets: [n] classes (int64), or [n, outputs] values.
+        shift: what to subtract, in units of the inputs, a scalar.
+        scale: what to divide by afterwards, in units of the inputs, a scalar.
+    """
+
+    inputs: Tensor
+    targets: Tensor
+    shift: Tensor
+    scale: Tensor
+
+    def apply(self, network: Callable[..., Tensor], index: Tensor) -> Tensor:
+        return network((self.inputs[index] - self.shift) / self.scale)
+
+    def _keep(self, n: int) -> "Rows":
+        return replace(self, inputs=self.inputs[:n], targets=self.targets[:n])
+
+
+@dataclass(frozen=True)
+class Nodes(Split):
+    """Examples that are nodes of one graph: the network always sees the whole graph.
+
+    Args:
+        x: features of every node, [nodes, features].
+        edge_index: edges, [2, edges] int64, row 0 the source.
+        nodes: the nodes of this split, [n] int64.
+        targets: their classes, [n] int64.
+    """
+
+    x: Tensor
+    edge_index: Tensor
+    nodes: Tensor
+    targets: Tensor
+
+    def apply(self, network: Callable[..., Tensor], index: Tensor) -> Tensor:
+        return network(self.x, self.edge_index)[self.nodes[index]]
+
+    def _keep(self, n: int) -> "Nodes":
+        return replace(self, nodes=self.nodes[:n], targets=self.targets[:n])
+
+
+_KINDS = {kind.__name__: kind for kind in (Rows, Nodes)}
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """What `load(raw)` of a module in `adaptive_sharpness.datasets` returns."""
+
+    train: Split
+    test: Split
+
+    def first(self, train: int | None = None, test: int | None = None) -> "Dataset":
+        """The first examples of each split; None keeps all."""
+        return Dataset(self.train.first(train or len(self.train)), self.test.first(test or len(self.test)))
+
+    def save(self, path: str | Path, metadata: dict[str, str] | None = None) -> None:
+        """Write one safetensors file. Tensors that the splits share, such as a graph, are written once.
+
+        Args:
+            path: the file to write.
+            metadata: what else the file should say of itself.
+        """
+        tensors = {}
+        for field in fields(self.train):
+            train, test = getattr(self.train, field.name), getattr(self.test, field.name)
+            tensors[f"train.{field.name}"] = train.clone()
+            if test is not train:
+                tensors[f"test.{field.name}"] = test.clone()
+        save_file(tensors, path, {"kind": type(self.train).__name__, **(metadata or {})})
+
+    @classmethod
+    def read(cls, path: str | Path) -> "Dataset":
+        """Read what `save` wrote; a field that test lacks is the training split's."""
+        with safe_open(path, "pt") as file:
+            kind = _KINDS[file.metadata()["kind"]]
+            tensors = {name: file.get_tensor(name) for name in file.keys()}
+        train = {field.name: tensors[f"train.{field.name}"] for field in fields(kind)}
+        test = {name: tensors.get(f"test.{name}", value) for name, value in train.items()}
+        return cls(kind(**train), kind(**test))

@@ -1,0 +1,106 @@
+"""The study's figures, as Matplotlib draws them: one palette, fit to print, the same bytes every time."""
+
+import math
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#777777"  # Okabe & Ito 2008, distinct to colour-blind readers
+STYLE = {
+    "font.size": 8,
+    "axes.titlesize": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "legend.frameon": False,
+    "savefig.dpi": 200,
+    "svg.hashsalt": "adaptive-sharpness",
+}
+
+
+def pools(table: pd.DataFrame, protocol: str, measure: str) -> pd.DataFrame:
+    """The rows of one protocol and measure."""
+    return table[(table["protocol"] == protocol) & (table["measure"] == measure)]
+
+
+def save(figure: Figure, png: str, svg: str) -> None:
+    """Write a figure as PNG and as SVG, without the date that would make two runs differ."""
+    with mpl.rc_context(STYLE):
+        figure.savefig(png)
+        figure.savefig(svg, metadata={"Date": None})
+
+
+def scatter(runs: pd.DataFrame, tau: pd.DataFrame) -> Figure:
+    """Test loss against sharpness, a panel an architecture, at the published rho or else at the middle of the grid.
+
+    Args:
+        runs: rows of `tables.runs`, of one protocol and measure.
+        tau: the same of `tables.tau_table`.
+
+    Returns:
+        The report's Figure 1.
+    """
+    with mpl.rc_context(STYLE):
+        figure, panels = _panels(tau)
+        for panel, (name, rows) in zip(panels, _by_architecture(tau), strict=True):
+            row = _shown(rows)
+            models = runs[(runs["architecture"] == name) & (runs["rho"] == row["rho"])]
+            panel.plot(models["sharpness"], models["test_loss"], "o", ms=4, mfc=BLUE, mec="white", mew=0.5, alpha=0.85)
+            title = f"{name}, ρ = {row['rho']:g}, n = {row['n']}\nτ = {row['tau']:+.3f}, p = {_p(row['p_value'])}"
+            panel.set(title=title, xlabel="sharpness", ylabel="test loss")
+            panel.ticklabel_format(axis="x", scilimits=(-3, 3))
+            panel.locator_params(axis="x", nbins=5)
+    return figure
+
+
+def tau_against_rho(tau: pd.DataFrame) -> Figure:
+    """Tau against rho with its 95 % interval, a panel an architecture; the published value beside it.
+
+    Args:
+        tau: rows of `tables.tau_table`, of one protocol and measure.
+
+    Returns:
+        The figure.
+    """
+    with mpl.rc_context(STYLE):
+        figure, panels = _panels(tau, sharey=True)
+        for panel, (name, rows) in zip(panels, _by_architecture(tau), strict=True):
+            interval = np.abs(rows[["tau_low", "tau_high"]].to_numpy().T - rows["tau"].to_numpy())
+            panel.axhline(0, color=GREY, lw=0.8)
+            panel.errorbar(rows["rho"], rows["tau"], interval, color=BLUE, fmt="o-", ms=4, lw=1, capsize=3, label="ours")
+            if rows["published_tau"].notna().any():
+                panel.plot(rows["rho"], rows["published_tau"], "D", ms=5, color=ORANGE, label="published")
+            panel.set(title=f"{name}, n = {rows['n'].max()}", xlabel="ρ", xscale="log")
+            panel.set_xticks(rows["rho"], [f"{rho:g}" for rho in rows["rho"]], rotation=45)
+            panel.minorticks_off()
+        panels[0].set_ylabel("τ, with 95 % interval")
+        panels[-1].legend(loc="best")
+    return figure
+
+
+def _panels(tau: pd.DataFrame, **options) -> tuple[Figure, list[Axes]]:
+    names = tau["architecture"].nunique()
+    columns = min(names, 3)
+    lines = math.ceil(names / columns)
+    # Not through pyplot, which would keep every figure open and ask for a screen.
+    figure = Figure(figsize=(2.4 * columns, 2.5 * lines), layout="constrained")
+    axes = list(figure.subplots(lines, columns, squeeze=False, **options).flat)
+    for spare in axes[names:]:
+        spare.set_visible(False)
+    return figure, axes[:names]
+
+
+def _by_architecture(tau: pd.DataFrame):
+    """In the order of the table; rows by rho."""
+    return tau.sort_values("rho").groupby("architecture", sort=False)
+
+
+def _shown(rows: pd.DataFrame) -> pd.Series:
+    published = rows[rows["published_tau"].notna()]
+    return published.iloc[0] if len(published) else rows.iloc[len(rows) // 2]
+
+
+def _p(p: float) -> str:
+    return f"{p:.1e}" if p < 0.001 else f"{p:.3f}"

@@ -1,0 +1,59 @@
+"""What every job of the study does first: say where its log goes, how many threads it takes, and on which device it runs."""
+
+import logging
+import platform
+import sys
+import traceback
+from importlib.metadata import version
+from types import TracebackType
+
+PACKAGES = ("adaptive-sharpness", "torch", "torch-geometric", "numpy")
+
+
+def start(log: str, threads: int = 1) -> None:
+    """Write this process's log to a file, and if it fails, its error there too, in one line before the traceback.
+
+    Args:
+        log: the log file.
+        threads: how many threads torch may use, if it is used.
+    """
+    logging.basicConfig(filename=log, filemode="w", level=logging.INFO, format="%(asctime)s %(message)s", force=True)
+    sys.excepthook = _last_words
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(threads)
+
+
+def _last_words(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    line = f"{kind.__name__}: {error}"
+    logging.error("%s\n%s", line, "".join(traceback.format_exception(kind, error, trace)))
+    print(line, file=sys.stderr)
+
+
+def device(gpu: int):
+    """The device of a job: CUDA if the scheduler gave it a GPU and torch sees one, else the CPU.
+
+    Args:
+        gpu: how many GPUs the scheduler gave.
+
+    Returns:
+        A torch.device.
+    """
+    import torch
+
+    return torch.device("cuda" if gpu > 0 and torch.cuda.is_available() else "cpu")
+
+
+def provenance(where) -> dict[str, str]:
+    """What a table says of how its rows came about.
+
+    Args:
+        where: the torch.device that computed them.
+
+    Returns:
+        `device`, by its name, and `versions` of Python and of the packages that determine a number.
+    """
+    import torch
+
+    name = torch.cuda.get_device_name(where) if where.type == "cuda" else where.type
+    packages = ", ".join(f"{package} {version(package)}" for package in PACKAGES)
+    return {"device": name, "versions": f"python {platform.python_version()}, {packages}"}

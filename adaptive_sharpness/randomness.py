@@ -1,0 +1,46 @@
+"""Randomness as an explicit argument: every stream of numbers follows from (seed, purpose)."""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+
+def number(seed: int, purpose: str, *more: int) -> int:
+    """A 63-bit number that depends on (seed, purpose, more) and on nothing else.
+
+    Args:
+        seed: the model's seed, or that of the measure.
+        purpose: what the stream is for, such as "weights" or "batches".
+        more: further numbers that tell streams apart, such as the epoch.
+
+    Returns:
+        An integer in [0, 2**63), equal on every machine.
+    """
+    digest = hashlib.sha256(repr((int(seed), purpose, *map(int, more))).encode()).digest()
+    return int.from_bytes(digest[:8], "little") >> 1
+
+
+def generator(seed: int, purpose: str, *more: int) -> torch.Generator:
+    """A generator on the CPU, so that the same numbers come out whatever device computes with them.
+
+    Args: as in `number`.
+
+    Returns:
+        A fresh torch.Generator.
+    """
+    return torch.Generator().manual_seed(number(seed, purpose, *more))
+
+
+@contextmanager
+def default_generator(seed: int, purpose: str) -> Iterator[None]:
+    """Within the block torch's default generator follows from (seed, purpose); after it, it is as it was before.
+
+    For what accepts no generator: dropout layers, and the default initialisation of layers.
+
+    Args: as in `number`.
+    """
+    with torch.random.fork_rng():
+        torch.manual_seed(number(seed, purpose))
+        yield

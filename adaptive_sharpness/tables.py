@@ -1,0 +1,96 @@
+"""From what each job wrote to a row a model, and to a row a tau."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from adaptive_sharpness.correlation import kendall
+
+POOL = ["protocol", "architecture", "measure", "rho"]
+
+
+def runs(training: Iterable[Mapping], sharpness: Iterable[Mapping]) -> pd.DataFrame:
+    """A row for every (protocol, architecture, measure, rho, seed).
+
+    Args:
+        training: shards, each {path, protocol, architecture}; a csv with seed, epochs, train_loss, test_loss, accuracy,
+            device and versions.
+        sharpness: shards, each {path, protocol, architecture, measure, rho}; a parquet with seed, batch, base_loss,
+            max_loss, device and versions.
+
+    Returns:
+        The columns named above, and sharpness, its standard_error over batches, base_loss, max_loss, train_loss,
+        test_loss, accuracy, epochs; device and versions of measuring, train_device and train_versions of training.
+
+    Raises:
+        ValueError: if models of a pool were trained or measured on different devices.
+    """
+    trained = pd.concat([_labelled(pd.read_csv, shard) for shard in training])
+    trained = trained.rename(columns={"device": "train_device", "versions": "train_versions"})
+    measured = pd.concat([_per_model(_labelled(pd.read_parquet, shard)) for shard in sharpness])
+    table = measured.merge(trained, on=["protocol", "architecture", "seed"], validate="many_to_one")
+    table = table.astype({"rho": float}).sort_values([*POOL, "seed"], ignore_index=True)
+    for column in ("device", "train_device"):
+        _refuse_mixed(table, column)
+    return table
+
+
+def _labelled(read, shard: Mapping) -> pd.DataFrame:
+    labels = {name: value for name, value in shard.items() if name != "path"}
+    return read(Path(shard["path"])).assign(**labels)
+
+
+def _per_model(batches: pd.DataFrame) -> pd.DataFrame:
+    batches = batches.assign(sharpness=batches["max_loss"] - batches["base_loss"])
+    models = batches.groupby([*POOL, "seed", "device", "versions"], as_index=False, dropna=False)
+    each = models[["base_loss", "max_loss", "sharpness"]].mean()
+    deviation = models["sharpness"].agg(lambda rises: rises.std(ddof=1) / np.sqrt(len(rises)))
+    return each.assign(standard_error=deviation["sharpness"])
+
+
+def _refuse_mixed(table: pd.DataFrame, column: str) -> None:
+    for pool, rows in table.groupby(POOL, dropna=False):
+        devices = sorted(rows[column].unique())
+        if len(devices) > 1:
+            raise ValueError(f"pool {pool}: {column} is {' and '.join(devices)}, wanted one device for a pool")
+
+
+def tau_table(table: pd.DataFrame, published: Mapping) -> pd.DataFrame:
+    """A row for every (protocol, architecture, measure, rho).
+
+    Args:
+        table: what `runs` returns.
+        published: published[measure][architecture] with rho and tau, where the report prints one.
+
+    Returns:
+        The columns of the pool, n (models used), sharpness_mean, sharpness_sd, share_negative (of models whose
+        sharpness is below 0), test_loss_mean, test_loss_sd, tau, tau_low, tau_high (95 %, BCa), p_value, published_tau.
+    """
+    rows = [_tau_row(dict(zip(POOL, pool, strict=True)), rows, published) for pool, rows in table.groupby(POOL, dropna=False)]
+    return pd.DataFrame(rows)
+
+
+def _tau_row(pool: dict, rows: pd.DataFrame, published: Mapping) -> dict:
+    used = rows[np.isfinite(rows["sharpness"]) & np.isfinite(rows["test_loss"])]
+    tau = kendall(used["sharpness"].to_numpy(), used["test_loss"].to_numpy())
+    return {
+        **pool,
+        "n": tau.n,
+        "sharpness_mean": used["sharpness"].mean(),
+        "sharpness_sd": used["sharpness"].std(),
+        "share_negative": (used["sharpness"] < 0).mean(),
+        "test_loss_mean": used["test_loss"].mean(),
+        "test_loss_sd": used["test_loss"].std(),
+        "tau": tau.tau,
+        "tau_low": tau.low,
+        "tau_high": tau.high,
+        "p_value": tau.p_value,
+        "published_tau": _published_tau(published, pool),
+    }
+
+
+def _published_tau(published: Mapping, pool: Mapping) -> float:
+    entry = published.get(pool["measure"], {}).get(pool["architecture"])
+    return entry["tau"] if entry and entry["rho"] == pool["rho"] else np.nan

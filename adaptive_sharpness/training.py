@@ -1,0 +1,121 @@
+"""Train one network by SGD until the report's rule stops it, and evaluate it."""
+
+import logging
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from adaptive_sharpness.dataset import Split
+from adaptive_sharpness.randomness import default_generator, generator
+
+log = logging.getLogger(__name__)
+
+
+def loss_function(name: str) -> Callable[..., Tensor]:
+    """A loss of torch.nn.functional by its name, such as mse_loss or cross_entropy: f(output, target, reduction=...)."""
+    return getattr(functional, name)
+
+
+def stopped(losses: Sequence[float], tolerance: float, min_epochs: int, max_epochs: int) -> bool:
+    """The report's stop rule: |L[e-1] - L[e]| / |L[e-1]| < tolerance, or max_epochs reached.
+
+    Args:
+        losses: mean training loss of each epoch so far.
+        tolerance: the relative change below which training stops.
+        min_epochs: no stop before so many epochs.
+        max_epochs: always stop after so many.
+
+    Returns:
+        Whether training ends now.
+    """
+    if len(losses) >= max_epochs:
+        return True
+    if len(losses) < max(2, min_epochs):
+        return False
+    before, now = losses[-2:]
+    return abs(before - now) < tolerance * abs(before)
+
+
+def train(
+    network: nn.Module,
+    split: Split,
+    loss: str,
+    seed: int,
+    *,
+    rate: float,
+    max_epochs: int,
+    min_epochs: int = 1,
+    tolerance: float = 0.05,
+    batch_size: int = 64,
+    momentum: float = 0.0,
+    weight_decay: float = 0.0,
+) -> list[float]:
+    """Train in place, by SGD on shuffled batches, and leave the network in eval mode.
+
+    The order of examples follows from (seed, epoch), dropout from the seed: neither depends on what else is trained.
+
+    Args:
+        network: on the split's device, with its initial weights.
+        split: the training examples.
+        loss: a name in torch.nn.functional.
+        seed: the model's seed.
+        rate: learning rate.
+        max_epochs: see `stopped`.
+        min_epochs: see `stopped`.
+        tolerance: see `stopped`.
+        batch_size: examples a step; the last batch of an epoch holds the rest.
+        momentum: of SGD.
+        weight_decay: of SGD.
+
+    Returns:
+        For every epoch the mean over examples of the losses met in it.
+    """
+    network.train().to(memory_format=torch.channels_last)
+    options = {"lr": rate, "momentum": momentum, "weight_decay": weight_decay}
+    optimiser = torch.optim.SGD(network.parameters(), **options, fused=True)
+    losses: list[float] = []
+    with default_generator(seed, "dropout"):
+        while not losses or not stopped(losses, tolerance, min_epochs, max_epochs):
+            order = torch.randperm(len(split), generator=generator(seed, "batches", len(losses)))
+            losses.append(_epoch(network, split, loss_function(loss), optimiser, order.split(batch_size)))
+            log.info("seed %d epoch %d training loss %.6g", seed, len(losses), losses[-1])
+    network.eval()
+    return losses
+
+
+def _epoch(network, split, loss, optimiser, batches) -> float:
+    total = torch.zeros((), dtype=torch.float64, device=split.targets.device)
+    for batch in batches:
+        index = batch.to(split.targets.device)
+        optimiser.zero_grad()
+        value = loss(split.apply(network, index), split.targets[index])
+        value.backward()
+        optimiser.step()
+        total += value.detach() * len(index)
+    return total.item() / sum(map(len, batches))
+
+
+@torch.no_grad()
+def evaluate(network: nn.Module, split: Split, loss: str, batch_size: int = 500) -> tuple[Tensor, float | None]:
+    """Loss of every example of a split, in eval mode.
+
+    Args:
+        network: a network in eval mode.
+        split: the examples.
+        loss: a name in torch.nn.functional.
+        batch_size: examples at a time.
+
+    Returns:
+        The examples' losses, [n] float64 on the CPU, and the accuracy in 0..1 where targets are classes, else None.
+    """
+    losses, right = [], 0
+    for index in torch.arange(len(split), device=split.targets.device).split(batch_size):
+        outputs, targets = split.apply(network, index), split.targets[index]
+        each = loss_function(loss)(outputs, targets, reduction="none")
+        losses.append(each.reshape(len(index), -1).mean(dim=1).double().cpu())
+        if not targets.is_floating_point():
+            right += int((outputs.argmax(dim=1) == targets).sum())
+    accuracy = None if split.targets.is_floating_point() else right / len(split)
+    return torch.cat(losses), accuracy

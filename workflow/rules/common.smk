@@ -1,0 +1,87 @@
+# Reads the config and holds it against its schema. Writes nothing: here is what the other stages know of the study.
+
+import sys
+from pathlib import Path
+
+import yaml
+
+from adaptive_sharpness import configuration, imports
+
+HERE = Path(workflow.basedir)
+
+try:
+    with open(HERE / "workflow/schemas/config.schema.yaml") as file:
+        config.update(configuration.check(config, yaml.safe_load(file)))
+except ValueError as error:
+    sys.exit(str(error))
+
+# Jobs that can use a GPU ask for one where the machine has one; a cluster's profile says so with set-resources.
+GPU = int(any(Path("/dev").glob("nvidia[0-9]*")))
+
+
+def _shards():
+    """Ranges of seeds, each one job's, such as 000-009."""
+    size, end = config["seeds_per_job"], config["seeds"]
+    return [f"{first:03d}-{min(first + size, end) - 1:03d}" for first in range(0, end, size)]
+
+
+POOLS = [
+    {"protocol": protocol, "architecture": architecture}
+    for protocol, pool in config["protocols"].items()
+    for architecture in pool
+    if not configuration.only(config) or architecture in configuration.only(config)
+]
+DATASETS = sorted({config["protocols"][p["protocol"]][p["architecture"]]["dataset"] for p in POOLS})
+TRAINED = [{**pool, "seeds": seeds} for pool in POOLS for seeds in _shards()]
+MEASURED = [
+    {**shard, "measure": measure, "rho": repr(float(rho))}
+    for measure in config["measures"]
+    for shard in TRAINED
+    for rho in config["rho"].get(measure, {}).get(shard["architecture"], [])
+]
+FIGURES = [
+    {"protocol": protocol, "measure": measure, "name": name}
+    for protocol, measure in sorted({(each["protocol"], each["measure"]) for each in MEASURED})
+    for name in ("test_loss_vs_sharpness", "tau_vs_rho")
+]
+
+
+wildcard_constraints:
+    dataset="|".join(config["datasets"]),
+    protocol="|".join(config["protocols"]),
+    architecture="|".join(sorted({pool["architecture"] for pool in POOLS})),
+    measure="|".join(config["measures"]),
+    rho=r"[0-9.e-]+",
+    seeds="[0-9]+-[0-9]+",
+
+
+def architecture(wildcards):
+    """The block of one architecture."""
+    return config["protocols"][wildcards.protocol][wildcards.architecture]
+
+
+def measure(wildcards):
+    """The block of one measure, with the number of problems that it stacks on this architecture."""
+    block = config["measures"][wildcards.measure]
+    return {**block, "stacked": block.get("stacked", {}).get(wildcards.architecture, 1)}
+
+
+def network(wildcards):
+    """The module of an architecture."""
+    return architecture(wildcards).get("network", wildcards.architecture)
+
+
+def estimator(wildcards):
+    """The module of a measure."""
+    return measure(wildcards).get("estimator", wildcards.measure)
+
+
+def dataset(wildcards):
+    """The prepared data set that an architecture trains on."""
+    return f"<results>/datasets/{architecture(wildcards)['dataset']}.safetensors"
+
+
+def code(script, *modules):
+    """A hash of a script and of all that it imports from the package: a result is remade when it changes."""
+    files = [imports.PACKAGE / f"{module}.py" for module in modules]
+    return imports.digest(HERE / f"workflow/scripts/{script}.py", *files)

@@ -1,0 +1,37 @@
+# Reads the sources in config. Writes data/raw/{dataset}/ and <results>/datasets/{dataset}.safetensors.
+
+
+rule fetch:
+    """Fetch {wildcards.dataset} from the first source that has it unchanged."""
+    output:
+        "data/raw/{dataset}/SHA256SUMS",
+    log:
+        "<logs>/fetch/{dataset}.log",
+    conda:
+        "../../envs/pipeline.yaml"
+    params:
+        wanted=lambda wildcards: {
+            key: config["datasets"][wildcards.dataset][key] for key in ("sha256", "sources")
+        },
+    localrule: True
+    script:
+        "../scripts/fetch.py"
+
+
+rule prepare:
+    """Parse {wildcards.dataset} into tensors, after a check of its hashes."""
+    input:
+        "data/raw/{dataset}/SHA256SUMS",
+    output:
+        "<results>/datasets/{dataset}.safetensors",
+    log:
+        "<logs>/prepare/{dataset}.log",
+    conda:
+        "../../envs/pipeline.yaml"
+    params:
+        block=lambda wildcards: {
+            key: config["datasets"][wildcards.dataset].get(key, {}) for key in ("sha256", "limit")
+        },
+        code=lambda wildcards: code("prepare", f"datasets/{wildcards.dataset}"),
+    script:
+        "../scripts/prepare.py"

@@ -1,0 +1,67 @@
+# Reads <results>/tables/. Writes <results>/figures/ and <results>/report.html.
+
+
+rule scatter_figure:
+    """Draw test loss against sharpness, a panel an architecture: the report's Figure 1."""
+    input:
+        runs="<results>/tables/runs.parquet",
+        tau="<results>/tables/tau.csv",
+    output:
+        png="<results>/figures/{protocol}/{measure}/test_loss_vs_sharpness.png",
+        svg=report(
+            "<results>/figures/{protocol}/{measure}/test_loss_vs_sharpness.svg",
+            caption="../report/test_loss_vs_sharpness.rst",
+            category="Figures",
+        ),
+    log:
+        "<logs>/scatter_figure/{protocol}/{measure}.log",
+    conda:
+        "../../envs/pipeline.yaml"
+    params:
+        code=code("scatter_figure"),
+    localrule: True
+    script:
+        "../scripts/scatter_figure.py"
+
+
+rule tau_figure:
+    """Draw tau against rho with its interval, a panel an architecture."""
+    input:
+        tau="<results>/tables/tau.csv",
+    output:
+        png="<results>/figures/{protocol}/{measure}/tau_vs_rho.png",
+        svg=report(
+            "<results>/figures/{protocol}/{measure}/tau_vs_rho.svg",
+            caption="../report/tau_vs_rho.rst",
+            category="Figures",
+        ),
+    log:
+        "<logs>/tau_figure/{protocol}/{measure}.log",
+    conda:
+        "../../envs/pipeline.yaml"
+    params:
+        code=code("tau_figure"),
+    localrule: True
+    script:
+        "../scripts/tau_figure.py"
+
+
+rule page:
+    """Put the table and the figures on one page that needs no network."""
+    input:
+        tau="<results>/tables/tau.csv",
+        runs="<results>/tables/runs.parquet",
+        figures=["<results>/figures/{protocol}/{measure}/{name}.svg".format(**each) for each in FIGURES],
+    output:
+        "<results>/report.html",
+    log:
+        "<logs>/page.log",
+    conda:
+        "../../envs/pipeline.yaml"
+    params:
+        labels=FIGURES,
+        published=config.get("published", {}),
+        code=code("page"),
+    localrule: True
+    script:
+        "../scripts/page.py"

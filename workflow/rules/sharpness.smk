@@ -1,0 +1,25 @@
+# Reads <results>/checkpoints/ and <results>/datasets/. Writes <results>/sharpness/{protocol}/{architecture}/{measure}/.
+
+
+rule measure:
+    """Measure {wildcards.measure} of {wildcards.architecture} at rho {wildcards.rho}, seeds {wildcards.seeds}."""
+    input:
+        dataset=dataset,
+        checkpoint="<results>/checkpoints/{protocol}/{architecture}/seeds-{seeds}.safetensors",
+    output:
+        "<results>/sharpness/{protocol}/{architecture}/{measure}/rho-{rho}/seeds-{seeds}.parquet",
+    log:
+        "<logs>/measure/{protocol}/{architecture}/{measure}/rho-{rho}/seeds-{seeds}.log",
+    benchmark:
+        "<results>/benchmarks/measure/{protocol}/{architecture}/{measure}/rho-{rho}/seeds-{seeds}.tsv"
+    conda:
+        "../../envs/pipeline.yaml"
+    params:
+        blocks=lambda wildcards: {"architecture": architecture(wildcards), "measure": measure(wildcards)},
+        code=lambda wildcards: code(
+            "measure", f"architectures/{network(wildcards)}", f"measures/{estimator(wildcards)}"
+        ),
+    resources:
+        gpu=GPU,
+    script:
+        "../scripts/measure.py"

@@ -1,0 +1,41 @@
+# Reads <results>/checkpoints/ (csv) and <results>/sharpness/. Writes <results>/tables/.
+
+
+rule runs_table:
+    """Collect a row for every model at every rho."""
+    input:
+        training=["<results>/checkpoints/{protocol}/{architecture}/seeds-{seeds}.csv".format(**each) for each in TRAINED],
+        sharpness=[
+            "<results>/sharpness/{protocol}/{architecture}/{measure}/rho-{rho}/seeds-{seeds}.parquet".format(**each)
+            for each in MEASURED
+        ],
+    output:
+        "<results>/tables/runs.parquet",
+    log:
+        "<logs>/runs_table.log",
+    conda:
+        "../../envs/pipeline.yaml"
+    params:
+        labels={"training": TRAINED, "sharpness": MEASURED},
+        code=code("runs_table"),
+    localrule: True
+    script:
+        "../scripts/runs_table.py"
+
+
+rule tau_table:
+    """Compute Kendall's tau between sharpness and test loss at every rho."""
+    input:
+        "<results>/tables/runs.parquet",
+    output:
+        report("<results>/tables/tau.csv", caption="../report/tau.rst", category="Tables"),
+    log:
+        "<logs>/tau_table.log",
+    conda:
+        "../../envs/pipeline.yaml"
+    params:
+        published=config.get("published", {}),
+        code=code("tau_table"),
+    localrule: True
+    script:
+        "../scripts/tau_table.py"

@@ -1,0 +1,8 @@
+from adaptive_sharpness import job, tables
+
+job.start(snakemake.log[0])
+shards = {
+    kind: [{**each, "path": path} for each, path in zip(labels, snakemake.input[kind], strict=True)]
+    for kind, labels in snakemake.params.labels.items()
+}
+tables.runs(**shards).to_parquet(snakemake.output[0], index=False)

@@ -1,0 +1,7 @@
+import pandas as pd
+
+from adaptive_sharpness import figures, job
+
+job.start(snakemake.log[0])
+tau = figures.pools(pd.read_csv(snakemake.input.tau), snakemake.wildcards.protocol, snakemake.wildcards.measure)
+figures.save(figures.tau_against_rho(tau), **snakemake.output)

@@ -1,0 +1,15 @@
+from adaptive_sharpness import job, pool
+from adaptive_sharpness.dataset import Dataset
+
+first, last = map(int, snakemake.wildcards.seeds.split("-"))
+
+job.start(snakemake.log[0], snakemake.threads)
+device = job.device(snakemake.resources.gpu)
+trained = pool.train(
+    snakemake.wildcards.architecture,
+    snakemake.params.architecture,
+    Dataset.read(snakemake.input.dataset),
+    range(first, last + 1),
+    device,
+)
+trained.save(**snakemake.output, metadata=job.provenance(device))
