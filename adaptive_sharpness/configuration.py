@@ -88,11 +88,10 @@ def _contradictions(config: Mapping) -> Iterator[str]:
         for name, block in pool.items():
             where = f"protocols.{protocol}.{name}"
             wanted += [(f"{where}.dataset", block["dataset"], list(config["datasets"]))]
-            wanted += [(f"{where}.network" if "network" in block else where, block.get("network", name), modules("architectures"))]
+            wanted += [_module(where, "network", name, block, "architectures")]
     for name, block in config["measures"].items():
-        where = f"measures.{name}"
-        wanted += [(f"{where}.estimator" if "estimator" in block else where, block.get("estimator", name), modules("measures"))]
-        wanted += [(f"{where}.stacked.{key}", key, architectures) for key in block.get("stacked", {})]
+        wanted += [_module(f"measures.{name}", "estimator", name, block, "measures")]
+        wanted += [(f"measures.{name}.stacked.{key}", key, architectures) for key in block.get("stacked", {})]
     for key in ("rho", "published"):
         for measure, grids in config.get(key, {}).items():
             wanted += [(f"{key}.{measure}", measure, list(config["measures"]))]
@@ -102,6 +101,11 @@ def _contradictions(config: Mapping) -> Iterator[str]:
     for measure, grids in config["rho"].items():
         for name, grid in grids.items():
             yield from _grid(f"rho.{measure}.{name}", grid)
+
+
+def _module(where: str, key: str, name: str, block: Mapping, folder: str) -> tuple[str, str, list[str]]:
+    """The module that a block names by a key, or else by its own name."""
+    return f"{where}.{key}" if key in block else where, block.get(key, name), modules(folder)
 
 
 def _grid(where: str, grid: list) -> Iterator[str]:

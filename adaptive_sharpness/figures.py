@@ -48,10 +48,10 @@ def scatter(runs: pd.DataFrame, tau: pd.DataFrame) -> Figure:
             row = _shown(rows)
             models = runs[(runs["architecture"] == name) & (runs["rho"] == row["rho"])]
             panel.plot(models["sharpness"], models["test_loss"], "o", ms=4, mfc=BLUE, mec="white", mew=0.5, alpha=0.85)
-            title = f"{name}, ρ = {row['rho']:g}, n = {row['n']}\nτ = {row['tau']:+.3f}, p = {_p(row['p_value'])}"
+            title = f"{name}, ρ = {row['rho']:g}, n = {row['n']}\nτ = {_signed(row['tau'])}, p = {_p(row['p_value'])}"
             panel.set(title=title, xlabel="sharpness", ylabel="test loss")
-            panel.ticklabel_format(axis="x", scilimits=(-3, 3))
-            panel.locator_params(axis="x", nbins=5)
+            panel.ticklabel_format(axis="x", style="plain")
+            panel.locator_params(axis="x", nbins=4)
     return figure
 
 
@@ -69,14 +69,15 @@ def tau_against_rho(tau: pd.DataFrame) -> Figure:
         for panel, (name, rows) in zip(panels, _by_architecture(tau), strict=True):
             interval = np.abs(rows[["tau_low", "tau_high"]].to_numpy().T - rows["tau"].to_numpy())
             panel.axhline(0, color=GREY, lw=0.8)
-            panel.errorbar(rows["rho"], rows["tau"], interval, color=BLUE, fmt="o-", ms=4, lw=1, capsize=3, label="ours")
+            line = {"color": BLUE, "fmt": "o-", "ms": 4, "lw": 1, "capsize": 3, "label": "ours"}
+            panel.errorbar(rows["rho"], rows["tau"], interval, **line)
             if rows["published_tau"].notna().any():
                 panel.plot(rows["rho"], rows["published_tau"], "D", ms=5, color=ORANGE, label="published")
             panel.set(title=f"{name}, n = {rows['n'].max()}", xlabel="ρ", xscale="log")
             panel.set_xticks(rows["rho"], [f"{rho:g}" for rho in rows["rho"]], rotation=45)
             panel.minorticks_off()
         panels[0].set_ylabel("τ, with 95 % interval")
-        panels[-1].legend(loc="best")
+        figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return figure
 
 
@@ -85,7 +86,7 @@ def _panels(tau: pd.DataFrame, **options) -> tuple[Figure, list[Axes]]:
     columns = min(names, 3)
     lines = math.ceil(names / columns)
     # Not through pyplot, which would keep every figure open and ask for a screen.
-    figure = Figure(figsize=(2.4 * columns, 2.5 * lines), layout="constrained")
+    figure = Figure(figsize=(2.4 * columns, 2.6 * lines), layout="constrained")
     axes = list(figure.subplots(lines, columns, squeeze=False, **options).flat)
     for spare in axes[names:]:
         spare.set_visible(False)
@@ -93,13 +94,17 @@ def _panels(tau: pd.DataFrame, **options) -> tuple[Figure, list[Axes]]:
 
 
 def _by_architecture(tau: pd.DataFrame):
-    """In the order of the table; rows by rho."""
-    return tau.sort_values("rho").groupby("architecture", sort=False)
+    """In the order of the table, which is config's; rows by rho."""
+    return ((name, rows.sort_values("rho")) for name, rows in tau.groupby("architecture", sort=False))
 
 
 def _shown(rows: pd.DataFrame) -> pd.Series:
     published = rows[rows["published_tau"].notna()]
     return published.iloc[0] if len(published) else rows.iloc[len(rows) // 2]
+
+
+def _signed(tau: float) -> str:
+    return f"{tau:+.3f}".replace("-", "\N{MINUS SIGN}")
 
 
 def _p(p: float) -> str:

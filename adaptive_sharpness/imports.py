@@ -1,4 +1,4 @@
-"""Which files of this package a script depends on, and what they hash to: a result is remade when one of them changes."""
+"""Which files of this package a script depends on, and what they hash to: when that changes, its results are remade."""
 
 import ast
 import hashlib

@@ -1,10 +1,11 @@
-"""What every job of the study does first: say where its log goes, how many threads it takes, and on which device it runs."""
+"""What every job of the study does first: open its log, limit its threads, choose its device."""
 
 import logging
 import platform
 import sys
 import traceback
 from importlib.metadata import version
+from pathlib import Path
 from types import TracebackType
 
 PACKAGES = ("adaptive-sharpness", "torch", "torch-geometric", "numpy")
@@ -57,3 +58,8 @@ def provenance(where) -> dict[str, str]:
     name = torch.cuda.get_device_name(where) if where.type == "cuda" else where.type
     packages = ", ".join(f"{package} {version(package)}" for package in PACKAGES)
     return {"device": name, "versions": f"python {platform.python_version()}, {packages}"}
+
+
+def gpus() -> int:
+    """How many NVIDIA GPUs this machine has, without a start of torch."""
+    return len(list(Path("/dev").glob("nvidia[0-9]*")))

@@ -21,8 +21,9 @@ def runs(training: Iterable[Mapping], sharpness: Iterable[Mapping]) -> pd.DataFr
             max_loss, device and versions.
 
     Returns:
-        The columns named above, and sharpness, its standard_error over batches, base_loss, max_loss, train_loss,
-        test_loss, accuracy, epochs; device and versions of measuring, train_device and train_versions of training.
+        In the order of the shards, the columns named above, and sharpness, its standard_error over batches, base_loss,
+        max_loss, train_loss, test_loss, accuracy, epochs; device and versions of measuring, train_device and
+        train_versions of training.
 
     Raises:
         ValueError: if models of a pool were trained or measured on different devices.
@@ -31,20 +32,20 @@ def runs(training: Iterable[Mapping], sharpness: Iterable[Mapping]) -> pd.DataFr
     trained = trained.rename(columns={"device": "train_device", "versions": "train_versions"})
     measured = pd.concat([_per_model(_labelled(pd.read_parquet, shard)) for shard in sharpness])
     table = measured.merge(trained, on=["protocol", "architecture", "seed"], validate="many_to_one")
-    table = table.astype({"rho": float}).sort_values([*POOL, "seed"], ignore_index=True)
+    table = table.astype({"rho": float})
     for column in ("device", "train_device"):
         _refuse_mixed(table, column)
     return table
 
 
 def _labelled(read, shard: Mapping) -> pd.DataFrame:
-    labels = {name: value for name, value in shard.items() if name != "path"}
+    labels = {name: value for name, value in shard.items() if name in POOL}
     return read(Path(shard["path"])).assign(**labels)
 
 
 def _per_model(batches: pd.DataFrame) -> pd.DataFrame:
     batches = batches.assign(sharpness=batches["max_loss"] - batches["base_loss"])
-    models = batches.groupby([*POOL, "seed", "device", "versions"], as_index=False, dropna=False)
+    models = batches.groupby([*POOL, "seed", "device", "versions"], as_index=False, dropna=False, sort=False)
     each = models[["base_loss", "max_loss", "sharpness"]].mean()
     deviation = models["sharpness"].agg(lambda rises: rises.std(ddof=1) / np.sqrt(len(rises)))
     return each.assign(standard_error=deviation["sharpness"])
@@ -68,8 +69,8 @@ def tau_table(table: pd.DataFrame, published: Mapping) -> pd.DataFrame:
         The columns of the pool, n (models used), sharpness_mean, sharpness_sd, share_negative (of models whose
         sharpness is below 0), test_loss_mean, test_loss_sd, tau, tau_low, tau_high (95 %, BCa), p_value, published_tau.
     """
-    rows = [_tau_row(dict(zip(POOL, pool, strict=True)), rows, published) for pool, rows in table.groupby(POOL, dropna=False)]
-    return pd.DataFrame(rows)
+    pools = table.groupby(POOL, dropna=False, sort=False)
+    return pd.DataFrame([_tau_row(dict(zip(POOL, pool, strict=True)), rows, published) for pool, rows in pools])
 
 
 def _tau_row(pool: dict, rows: pd.DataFrame, published: Mapping) -> dict:

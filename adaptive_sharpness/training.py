@@ -1,7 +1,7 @@
 """Train one network by SGD until the report's rule stops it, and evaluate it."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -11,11 +11,6 @@ from adaptive_sharpness.dataset import Split
 from adaptive_sharpness.randomness import default_generator, generator
 
 log = logging.getLogger(__name__)
-
-
-def loss_function(name: str) -> Callable[..., Tensor]:
-    """A loss of torch.nn.functional by its name, such as mse_loss or cross_entropy: f(output, target, reduction=...)."""
-    return getattr(functional, name)
 
 
 def stopped(losses: Sequence[float], tolerance: float, min_epochs: int, max_epochs: int) -> bool:
@@ -79,7 +74,7 @@ def train(
     with default_generator(seed, "dropout"):
         while not losses or not stopped(losses, tolerance, min_epochs, max_epochs):
             order = torch.randperm(len(split), generator=generator(seed, "batches", len(losses)))
-            losses.append(_epoch(network, split, loss_function(loss), optimiser, order.split(batch_size)))
+            losses.append(_epoch(network, split, getattr(functional, loss), optimiser, order.split(batch_size)))
             log.info("seed %d epoch %d training loss %.6g", seed, len(losses), losses[-1])
     network.eval()
     return losses
@@ -90,7 +85,7 @@ def _epoch(network, split, loss, optimiser, batches) -> float:
     for batch in batches:
         index = batch.to(split.targets.device)
         optimiser.zero_grad()
-        value = loss(split.apply(network, index), split.targets[index])
+        value = split.loss(loss, network, index)
         value.backward()
         optimiser.step()
         total += value.detach() * len(index)
@@ -113,7 +108,7 @@ def evaluate(network: nn.Module, split: Split, loss: str, batch_size: int = 500)
     losses, right = [], 0
     for index in torch.arange(len(split), device=split.targets.device).split(batch_size):
         outputs, targets = split.apply(network, index), split.targets[index]
-        each = loss_function(loss)(outputs, targets, reduction="none")
+        each = getattr(functional, loss)(outputs, targets, reduction="none")
         losses.append(each.reshape(len(index), -1).mean(dim=1).double().cpu())
         if not targets.is_floating_point():
             right += int((outputs.argmax(dim=1) == targets).sum())

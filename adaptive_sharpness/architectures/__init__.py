@@ -1,4 +1,4 @@
-"""One module an architecture, each with `build(**options) -> nn.Module`; the module's name is the network's in config."""
+"""One module an architecture, each with `build(**options) -> nn.Module`; config knows it by the module's name."""
 
 from importlib import import_module
 

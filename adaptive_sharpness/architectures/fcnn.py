@@ -1,6 +1,7 @@
 """The report's fully connected network: 10-64-64-1 with ReLU between the layers and no activation on the output."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from torch import nn
 
@@ -16,6 +17,6 @@ def build(widths: Sequence[int] = (10, 64, 64, 1), activation: str = "ReLU") -> 
         A network from [n, widths[0]] to [n, widths[-1]].
     """
     layers = []
-    for inputs, outputs in zip(widths[:-1], widths[1:], strict=True):
+    for inputs, outputs in pairwise(widths):
         layers += [nn.Linear(inputs, outputs), getattr(nn, activation)()]
     return nn.Sequential(*layers[:-1])

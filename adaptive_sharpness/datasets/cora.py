@@ -84,22 +84,21 @@ def _edges(pairs) -> np.ndarray:
     return np.array(sorted(both, key=lambda edge: (edge[1], edge[0])), dtype=np.int64).T.copy()
 
 
+_ALLOWED = {  # under the names that Python 2 gave them
+    ("scipy.sparse.csr", "csr_matrix"): scipy.sparse.csr_matrix,
+    ("numpy.core.multiarray", "_reconstruct"): np._core.multiarray._reconstruct,
+    ("numpy", "ndarray"): np.ndarray,
+    ("numpy", "dtype"): np.dtype,
+    ("collections", "defaultdict"): defaultdict,
+    ("__builtin__", "list"): list,
+}
+
+
 class _Unpickler(pickle.Unpickler):
-    """Builds arrays, sparse matrices and dictionaries of lists, under the names that Python 2 gave them."""
-
-    ALLOWED = {
-        ("scipy.sparse.csr", "csr_matrix"): scipy.sparse.csr_matrix,
-        ("numpy.core.multiarray", "_reconstruct"): np._core.multiarray._reconstruct,
-        ("numpy", "ndarray"): np.ndarray,
-        ("numpy", "dtype"): np.dtype,
-        ("collections", "defaultdict"): defaultdict,
-        ("__builtin__", "list"): list,
-    }
-
     def find_class(self, module: str, name: str) -> type:
-        if (module, name) not in self.ALLOWED:
+        if (module, name) not in _ALLOWED:
             raise pickle.UnpicklingError(f"a Cora file asks for {module}.{name}, which no such file needs: refused")
-        return self.ALLOWED[module, name]
+        return _ALLOWED[module, name]
 
 
 def unpickle(data: bytes):

@@ -1,4 +1,4 @@
-"""One module a measure of sharpness, each with `measure(objective, parameters, rho, index, **options) -> PerBatch`.
+"""One module a measure of sharpness, each with `measure(objective, parameters, rho, batches, **options) -> PerBatch`.
 
 The module's name is the estimator's in config.
 """
@@ -48,7 +48,7 @@ def draw_batches(examples: int, batches: int, batch_size: int, seed: int) -> Ten
 
 
 def measure(
-    estimator: str, objective: Objective, parameters: Parameters, rho: float, index: Tensor, options: dict
+    estimator: str, objective: Objective, parameters: Parameters, rho: float, batches: Tensor, options: dict
 ) -> PerBatch:
     """Measure one model by the estimator of this name.
 
@@ -57,7 +57,7 @@ def measure(
         objective: the loss of the model on a batch.
         parameters: its weights, by name.
         rho: radius of the ball, in units of its scale.
-        index: the batches, [batches, m] int64.
+        batches: stacked along the first dimension, [batches, ...].
         options: what the estimator takes besides.
 
     Returns:
@@ -68,6 +68,6 @@ def measure(
     """
     module = import_module(f"{__name__}.{estimator}")
     try:
-        return module.measure(objective, parameters, rho, index, **options)
+        return module.measure(objective, parameters, rho, batches, **options)
     except TypeError as error:
         raise ValueError(f"estimator {estimator}: options {options} do not fit its measure(): {error}") from error

@@ -15,7 +15,7 @@ def measure(
     objective: Objective,
     parameters: Parameters,
     rho: float,
-    index: Tensor,
+    batches: Tensor,
     *,
     steps: int,
     rate: float,
@@ -32,7 +32,7 @@ def measure(
         objective: the loss of the model on a batch.
         parameters: its weights w, by name.
         rho: radius of the ball, in units of c, finite and at least 0.
-        index: the batches, [batches, m] int64.
+        batches: stacked along the first dimension, [batches, ...].
         steps: gradient steps.
         rate: the length of a step as a multiple of the gradient.
         adaptive: whether the ball follows the size of each weight.
@@ -48,9 +48,9 @@ def measure(
     if not 0 <= rho < float("inf"):
         raise ValueError(f"rho: got {rho}, wanted a finite number, at least 0")
     found = []
-    for chunk in index.split(stacked):
-        centre = {name: value.detach().expand(len(chunk), *value.shape) for name, value in parameters.items()}
+    for chunk in batches.split(stacked):
+        centre = {name: value.detach()[None].expand(len(chunk), *value.shape) for name, value in parameters.items()}
         ball = balls.LInf(balls.scale(centre, adaptive), rho)
-        found.append(pga(partial(objective, index=chunk), centre, ball, steps=steps, rate=rate))
+        found.append(pga(partial(objective, batches=chunk), centre, ball, steps=steps, rate=rate))
     base, best = (torch.cat(losses) for losses in zip(*found, strict=True))
     return PerBatch(base, torch.maximum(base, best) if origin else best)

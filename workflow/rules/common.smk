@@ -5,7 +5,7 @@ from pathlib import Path
 
 import yaml
 
-from adaptive_sharpness import configuration, imports
+from adaptive_sharpness import configuration, imports, job
 
 HERE = Path(workflow.basedir)
 
@@ -16,7 +16,7 @@ except ValueError as error:
     sys.exit(str(error))
 
 # Jobs that can use a GPU ask for one where the machine has one; a cluster's profile says so with set-resources.
-GPU = int(any(Path("/dev").glob("nvidia[0-9]*")))
+GPU = min(job.gpus(), 1)
 
 
 def _shards():
@@ -34,10 +34,11 @@ POOLS = [
 DATASETS = sorted({config["protocols"][p["protocol"]][p["architecture"]]["dataset"] for p in POOLS})
 TRAINED = [{**pool, "seeds": seeds} for pool in POOLS for seeds in _shards()]
 MEASURED = [
-    {**shard, "measure": measure, "rho": repr(float(rho))}
+    {**pool, "measure": measure, "rho": repr(float(rho)), "seeds": seeds}
+    for pool in POOLS
     for measure in config["measures"]
-    for shard in TRAINED
-    for rho in config["rho"].get(measure, {}).get(shard["architecture"], [])
+    for rho in config["rho"].get(measure, {}).get(pool["architecture"], [])
+    for seeds in _shards()
 ]
 FIGURES = [
     {"protocol": protocol, "measure": measure, "name": name}

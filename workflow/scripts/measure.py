@@ -1,9 +1,9 @@
-from adaptive_sharpness import job, pool
+from adaptive_sharpness import job, measuring
 from adaptive_sharpness.dataset import Dataset
 
 job.start(snakemake.log[0], snakemake.threads)
 device = job.device(snakemake.resources.gpu)
-measured = pool.sharpness(
+measured = measuring.sharpness(
     snakemake.wildcards.architecture,
     snakemake.params.blocks["architecture"],
     snakemake.params.blocks["measure"],
