@@ -7,13 +7,11 @@ rule fetch:
         "data/raw/{dataset}/SHA256SUMS",
     log:
         "<logs>/fetch/{dataset}.log",
+    localrule: True
     conda:
         "../../envs/pipeline.yaml"
     params:
-        wanted=lambda wildcards: {
-            key: config["datasets"][wildcards.dataset][key] for key in ("sha256", "sources")
-        },
-    localrule: True
+        wanted=lambda wildcards: {key: config["datasets"][wildcards.dataset][key] for key in ("sha256", "sources")},
     script:
         "../scripts/fetch.py"
 
@@ -29,9 +27,7 @@ rule prepare:
     conda:
         "../../envs/pipeline.yaml"
     params:
-        block=lambda wildcards: {
-            key: config["datasets"][wildcards.dataset].get(key, {}) for key in ("sha256", "limit")
-        },
+        block=lambda wildcards: {key: config["datasets"][wildcards.dataset].get(key, {}) for key in ("sha256", "limit")},
         code=lambda wildcards: code("prepare", f"datasets/{wildcards.dataset}"),
     script:
         "../scripts/prepare.py"

@@ -15,11 +15,11 @@ rule scatter_figure:
         ),
     log:
         "<logs>/scatter_figure/{protocol}/{measure}.log",
+    localrule: True
     conda:
         "../../envs/pipeline.yaml"
     params:
         code=code("scatter_figure"),
-    localrule: True
     script:
         "../scripts/scatter_figure.py"
 
@@ -37,11 +37,11 @@ rule tau_figure:
         ),
     log:
         "<logs>/tau_figure/{protocol}/{measure}.log",
+    localrule: True
     conda:
         "../../envs/pipeline.yaml"
     params:
         code=code("tau_figure"),
-    localrule: True
     script:
         "../scripts/tau_figure.py"
 
@@ -56,12 +56,12 @@ rule page:
         "<results>/report.html",
     log:
         "<logs>/page.log",
+    localrule: True
     conda:
         "../../envs/pipeline.yaml"
     params:
         labels=FIGURES,
         published=config.get("published", {}),
         code=code("page"),
-    localrule: True
     script:
         "../scripts/page.py"

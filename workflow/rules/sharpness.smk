@@ -14,12 +14,12 @@ rule measure:
         "<results>/benchmarks/measure/{protocol}/{architecture}/{measure}/rho-{rho}/seeds-{seeds}.tsv"
     conda:
         "../../envs/pipeline.yaml"
+    resources:
+        gpu=GPU,
     params:
         blocks=lambda wildcards: {"architecture": architecture(wildcards), "measure": measure(wildcards)},
         code=lambda wildcards: code(
             "measure", f"architectures/{network(wildcards)}", f"measures/{estimator(wildcards)}"
         ),
-    resources:
-        gpu=GPU,
     script:
         "../scripts/measure.py"

@@ -4,7 +4,9 @@
 rule runs_table:
     """Collect a row for every model at every rho."""
     input:
-        training=["<results>/checkpoints/{protocol}/{architecture}/seeds-{seeds}.csv".format(**each) for each in TRAINED],
+        training=[
+            "<results>/checkpoints/{protocol}/{architecture}/seeds-{seeds}.csv".format(**each) for each in TRAINED
+        ],
         sharpness=[
             "<results>/sharpness/{protocol}/{architecture}/{measure}/rho-{rho}/seeds-{seeds}.parquet".format(**each)
             for each in MEASURED
@@ -13,12 +15,12 @@ rule runs_table:
         "<results>/tables/runs.parquet",
     log:
         "<logs>/runs_table.log",
+    localrule: True
     conda:
         "../../envs/pipeline.yaml"
     params:
         labels={"training": TRAINED, "sharpness": MEASURED},
         code=code("runs_table"),
-    localrule: True
     script:
         "../scripts/runs_table.py"
 
@@ -31,11 +33,11 @@ rule tau_table:
         report("<results>/tables/tau.csv", caption="../report/tau.rst", category="Tables"),
     log:
         "<logs>/tau_table.log",
+    localrule: True
     conda:
         "../../envs/pipeline.yaml"
     params:
         published=config.get("published", {}),
         code=code("tau_table"),
-    localrule: True
     script:
         "../scripts/tau_table.py"

@@ -13,13 +13,13 @@ rule train:
         "<logs>/train/{protocol}/{architecture}/seeds-{seeds}.log",
     benchmark:
         "<results>/benchmarks/train/{protocol}/{architecture}/seeds-{seeds}.tsv"
+    priority: 1  # the longest jobs first, so that none is left over at the end
     conda:
         "../../envs/pipeline.yaml"
+    resources:
+        gpu=GPU,
     params:
         architecture=architecture,
         code=lambda wildcards: code("train", f"architectures/{network(wildcards)}"),
-    resources:
-        gpu=GPU,
-    priority: 1  # the longest jobs first, so that none is left over at the end
     script:
         "../scripts/train.py"

