@@ -132,7 +132,8 @@ class Dataset:
 
     def first(self, train: int | None = None, test: int | None = None) -> "Dataset":
         """The first examples of each split; None keeps all."""
-        return Dataset(self.train.first(train or len(self.train)), self.test.first(test or len(self.test)))
+        kept = (split if n is None else split.first(n) for split, n in ((self.train, train), (self.test, test)))
+        return Dataset(*kept)
 
     def save(self, path: str | Path, metadata: dict[str, str] | None = None) -> None:
         """Write one safetensors file. Tensors that the splits share, such as a graph, are written once.

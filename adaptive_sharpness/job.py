@@ -1,9 +1,12 @@
 """What every job of the study does first: open its log, limit its threads, choose its device."""
 
+import hashlib
+import json
 import logging
 import platform
 import sys
 import traceback
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
@@ -58,6 +61,21 @@ def provenance(where) -> dict[str, str]:
     name = torch.cuda.get_device_name(where) if where.type == "cuda" else where.type
     packages = ", ".join(f"{package} {version(package)}" for package in PACKAGES)
     return {"device": name, "versions": f"python {platform.python_version()}, {packages}"}
+
+
+def made_from(architecture: Mapping, dataset: str) -> dict[str, str]:
+    """What determines a checkpoint, for the checkpoint to carry and for a measure to compare.
+
+    Args:
+        architecture: the architecture's block in config.
+        dataset: the prepared data set's file.
+
+    Returns:
+        `architecture`, the block as sorted JSON, and `dataset`, the sha256 of the file.
+    """
+    with open(dataset, "rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return {"architecture": json.dumps(architecture, sort_keys=True), "dataset": digest}
 
 
 def gpus() -> int:

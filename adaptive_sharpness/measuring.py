@@ -19,18 +19,27 @@ from adaptive_sharpness.objective import Objective
 log = logging.getLogger(__name__)
 
 
-def networks(name: str, block: Mapping, checkpoint: str | Path) -> Iterator[tuple[int, nn.Module]]:
+def networks(
+    name: str, block: Mapping, checkpoint: str | Path, made_from: Mapping[str, str]
+) -> Iterator[tuple[int, nn.Module]]:
     """The trained networks of a checkpoint, one at a time.
 
     Args:
         name: the architecture's name in config.
         block: its block there.
         checkpoint: what `pool.Pool.save` wrote.
+        made_from: what it should have been made from, see `job.made_from`.
 
     Yields:
         Each model's seed and its network, in eval mode, on the CPU.
+
+    Raises:
+        ValueError: if the checkpoint was made from something else.
     """
     with safe_open(checkpoint, "pt") as file:
+        for key, wanted in made_from.items():
+            if (got := file.metadata()[key]) != wanted:
+                raise ValueError(f"{checkpoint}: made from {key} {got}, wanted {wanted}: delete it and rerun")
         states = {key.removeprefix("state."): file.get_tensor(key) for key in file.keys() if key != "seeds"}
         seeds = file.get_tensor("seeds").tolist()
     for position, seed in enumerate(seeds):
@@ -40,16 +49,24 @@ def networks(name: str, block: Mapping, checkpoint: str | Path) -> Iterator[tupl
 
 
 def sharpness(
-    name: str, block: Mapping, how: Mapping, rho: float, checkpoint: str | Path, dataset: Dataset, device: torch.device
+    name: str,
+    block: Mapping,
+    how: Mapping,
+    rho: float,
+    checkpoint: str | Path,
+    made_from: Mapping[str, str],
+    dataset: Dataset,
+    device: torch.device,
 ) -> pd.DataFrame:
     """Measure every model of a checkpoint, all on the same batches.
 
     Args:
         name: the architecture's name in config.
         block: its block there.
-        how: the measure's block: estimator, batches, batch_size, seed, options, stacked.
+        how: the measure's block: estimator, batches, batch_size, seed, options; stacked and hops for this architecture.
         rho: radius of the ball, in units of its scale.
         checkpoint: what `pool.Pool.save` wrote.
+        made_from: what it should have been made from, see `job.made_from`.
         dataset: on the CPU.
         device: where to measure.
 
@@ -62,8 +79,8 @@ def sharpness(
     if options.get("rate") == "training":
         options["rate"] = block["training"]["rate"]
     tables = []
-    for seed, network in networks(name, block, checkpoint):
-        seen = _seen(split, network.to(device), block.get("hops"))
+    for seed, network in networks(name, block, checkpoint, made_from):
+        seen = _seen(split, network.to(device), how["hops"])
         objective = Objective(network, partial(seen.loss, getattr(functional, block["loss"])))
         found = measure(how["estimator"], objective, dict(network.named_parameters()), rho, batches, options)
         losses = {"base_loss": found.base_loss.cpu().double(), "max_loss": found.max_loss.cpu().double()}

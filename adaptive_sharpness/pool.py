@@ -30,13 +30,23 @@ class Pool:
     table: pd.DataFrame
     test_losses: Tensor
 
-    def save(self, checkpoint: str, table: str, test_losses: str, metadata: dict[str, str]) -> None:
-        """Write a checkpoint, a csv and the test losses; `metadata` says what the checkpoint was made from."""
+    def save(
+        self, checkpoint: str, table: str, test_losses: str, *, made_from: dict[str, str], provenance: dict[str, str]
+    ) -> None:
+        """Write a checkpoint, a csv and the test losses.
+
+        Args:
+            checkpoint: a safetensors file for the states; its metadata tell what it was made from, and how.
+            table: a csv file.
+            test_losses: a safetensors file.
+            made_from: see `job.made_from`.
+            provenance: see `job.provenance`; columns of the csv.
+        """
         seeds = torch.tensor(self.table["seed"].to_numpy())
         states = {f"state.{name}": value for name, value in self.states.items()}
-        save_file({"seeds": seeds, **states}, checkpoint, metadata)
+        save_file({"seeds": seeds, **states}, checkpoint, {**made_from, **provenance})
         save_file({"seeds": seeds, "test_losses": self.test_losses}, test_losses)
-        self.table.assign(**metadata).to_csv(table, index=False)
+        self.table.assign(**provenance).to_csv(table, index=False)
 
 
 def train(name: str, block: Mapping, dataset: Dataset, seeds: Iterable[int], device: torch.device) -> Pool:

@@ -57,14 +57,16 @@ wildcard_constraints:
 
 
 def architecture(wildcards):
-    """The block of one architecture."""
-    return config["protocols"][wildcards.protocol][wildcards.architecture]
+    """The block of one architecture, as far as it determines a checkpoint."""
+    block = config["protocols"][wildcards.protocol][wildcards.architecture]
+    return {key: value for key, value in block.items() if key != "hops"}
 
 
 def measure(wildcards):
-    """The block of one measure, with the number of problems that it stacks on this architecture."""
+    """The block of one measure, with what it does for speed on one architecture."""
     block = config["measures"][wildcards.measure]
-    return {**block, "stacked": block.get("stacked", {}).get(wildcards.architecture, 1)}
+    hops = config["protocols"][wildcards.protocol][wildcards.architecture].get("hops")
+    return {**block, "stacked": block.get("stacked", {}).get(wildcards.architecture, 1), "hops": hops}
 
 
 def network(wildcards):

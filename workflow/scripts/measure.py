@@ -3,12 +3,14 @@ from adaptive_sharpness.dataset import Dataset
 
 job.start(snakemake.log[0], snakemake.threads)
 device = job.device(snakemake.resources.gpu)
+architecture, measure = snakemake.params.blocks["architecture"], snakemake.params.blocks["measure"]
 measured = measuring.sharpness(
     snakemake.wildcards.architecture,
-    snakemake.params.blocks["architecture"],
-    snakemake.params.blocks["measure"],
+    architecture,
+    measure,
     float(snakemake.wildcards.rho),
     snakemake.input.checkpoint,
+    job.made_from(architecture, snakemake.input.dataset),
     Dataset.read(snakemake.input.dataset),
     device,
 )

@@ -12,4 +12,5 @@ trained = pool.train(
     range(first, last + 1),
     device,
 )
-trained.save(**snakemake.output, metadata=job.provenance(device))
+made_from = job.made_from(snakemake.params.architecture, snakemake.input.dataset)
+trained.save(**snakemake.output, made_from=made_from, provenance=job.provenance(device))
