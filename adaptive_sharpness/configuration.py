@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator, validators
 from jsonschema.exceptions import ValidationError, best_match
 
 PACKAGE = Path(__file__).parent
@@ -25,7 +25,7 @@ def check(config: dict, schema: Mapping) -> dict:
         ValueError: where the config is wrong; one line that says which key, what was got and what is wanted.
     """
     config = {**config, **{key: _numbers(config[key]) for key in ("protocols", "measures", "rho") if key in config}}
-    error = best_match(Draft202012Validator(schema).iter_errors(config), key=_depth_first)
+    error = best_match(_Validator(schema).iter_errors(config), key=_depth_first)
     for line in [_line(error)] if error else _contradictions(config):
         raise ValueError(f"config: {line}")
     return config
@@ -50,28 +50,43 @@ def _numbers(value):
     return value
 
 
+def _is_integer(_, value) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_number(_, value) -> bool:
+    return _is_integer(_, value) or (isinstance(value, float) and math.isfinite(value))
+
+
+_TYPES = Draft202012Validator.TYPE_CHECKER.redefine_many({"integer": _is_integer, "number": _is_number})
+_Validator = validators.extend(Draft202012Validator, type_checker=_TYPES)  # whole numbers are whole, and none is nan
+
+
 def _depth_first(error: ValidationError):
     return -len(error.absolute_path), str(error.absolute_path)
 
 
 def _line(error: ValidationError) -> str:
-    where = _where(error.absolute_path)
-    if error.validator == "additionalProperties" and isinstance(error.instance, Mapping):
+    if error.validator == "additionalProperties":
         allowed = list(error.schema.get("properties", ()))
         unknown = next(key for key in error.instance if key not in allowed)
-        return _unknown(f"{where}.{unknown}".lstrip("."), unknown, allowed)
+        return _unknown(_where(error.absolute_path, unknown), unknown, allowed)
     if error.validator == "required":
         missing = next(key for key in error.validator_value if key not in error.instance)
-        return f"{where}.{missing}: is missing".lstrip(".")
-    if error.validator == "propertyNames":
-        return f"{where}: got the name {error.instance!r}, wanted lower-case letters, digits and underscores"
-    wanted = error.schema.get("description", error.message)
-    allowed = f" (one of {', '.join(map(str, error.schema['enum']))})" if "enum" in error.schema else ""
-    return f"{where}: got {error.instance!r}, wanted {wanted[0].lower()}{wanted[1:].rstrip('.')}{allowed}"
+        return (
+            f"{_where(error.absolute_path, missing)}: is missing, wanted {_wanted(error.schema['properties'][missing])}"
+        )
+    return f"{_where(error.absolute_path)}: got {error.instance!r}, wanted {_wanted(error.schema)}"
 
 
-def _where(path) -> str:
-    return "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in path).lstrip(".") or "top level"
+def _wanted(schema: Mapping) -> str:
+    text = schema.get("description", "a data set of this config, a module's name, or what the schema says")
+    allowed = f" (one of {', '.join(map(str, schema['enum']))})" if "enum" in schema else ""
+    return f"{text[0].lower()}{text[1:].rstrip('.')}{allowed}"
+
+
+def _where(path, *more) -> str:
+    return "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in (*path, *more)).lstrip(".") or "config"
 
 
 def _unknown(where: str, name: str, allowed: list[str]) -> str:
@@ -84,6 +99,11 @@ def _contradictions(config: Mapping) -> Iterator[str]:
     """What a schema cannot say: names that must exist elsewhere, in the config or as a module."""
     architectures = sorted({name for pool in config["protocols"].values() for name in pool})
     wanted = [(f"datasets.{name}", name, modules("datasets")) for name in config["datasets"]]
+    for name, block in config["datasets"].items():
+        for position, source in enumerate(block["sources"]):
+            for key in ("files", "also"):
+                where = f"datasets.{name}.sources[{position}].{key}"
+                wanted += [(f"{where}.{file}", file, list(block["sha256"])) for file in source.get(key, {})]
     for protocol, pool in config["protocols"].items():
         for name, block in pool.items():
             where = f"protocols.{protocol}.{name}"
@@ -110,8 +130,6 @@ def _module(where: str, key: str, name: str, block: Mapping, folder: str) -> tup
 
 def _grid(where: str, grid: list) -> Iterator[str]:
     for position, rho in enumerate(grid):
-        if not math.isfinite(rho):
-            yield f"{where}[{position}]: got {rho}, wanted a finite number"
         if rho in grid[:position]:
             yield f"{where}[{position}]: got {rho} a second time, wanted every rho once"
 

@@ -102,8 +102,10 @@ def consistency(tau: float, n: int, published: float, published_n: int) -> float
         published_n: models behind it, more than 4.
 
     Returns:
-        z, nan where tau is.
+        z, nan where tau is or n is too small, infinite where tau is 1 or -1.
     """
     if not math.isfinite(tau) or n <= 4:
         return math.nan
+    if abs(tau) == 1:
+        return math.copysign(math.inf, tau)
     return (math.atanh(tau) - math.atanh(published)) / math.sqrt(VARIANCE / (n - 4) + VARIANCE / (published_n - 4))

@@ -135,12 +135,11 @@ class Dataset:
         kept = (split if n is None else split.first(n) for split, n in ((self.train, train), (self.test, test)))
         return Dataset(*kept)
 
-    def save(self, path: str | Path, metadata: dict[str, str] | None = None) -> None:
+    def save(self, path: str | Path) -> None:
         """Write one safetensors file. Tensors that the splits share, such as a graph, are written once.
 
         Args:
             path: the file to write.
-            metadata: what else the file should say of itself.
         """
         tensors = {}
         for field in fields(self.train):
@@ -148,7 +147,7 @@ class Dataset:
             tensors[f"train.{field.name}"] = train.clone()
             if test is not train:
                 tensors[f"test.{field.name}"] = test.clone()
-        save_file(tensors, path, {"kind": type(self.train).__name__, **(metadata or {})})
+        save_file(tensors, path, {"kind": type(self.train).__name__})
 
     @classmethod
     def read(cls, path: str | Path) -> "Dataset":

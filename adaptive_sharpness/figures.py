@@ -48,7 +48,7 @@ def scatter(runs: pd.DataFrame, tau: pd.DataFrame) -> Figure:
             row = _shown(rows)
             models = runs[(runs["architecture"] == name) & (runs["rho"] == row["rho"])]
             panel.plot(models["sharpness"], models["test_loss"], "o", ms=4, mfc=BLUE, mec="white", mew=0.5, alpha=0.85)
-            title = f"{name}, ρ = {row['rho']:g}, n = {row['n']}\nτ = {_signed(row['tau'])}, p = {_p(row['p_value'])}"
+            title = f"{name}, ρ = {row['rho']:g}, n = {row['n']}\n{_tau(row)}"
             panel.set(title=title, xlabel="sharpness", ylabel="test loss")
             panel.ticklabel_format(axis="x", style="plain")
             panel.locator_params(axis="x", nbins=4)
@@ -67,17 +67,19 @@ def tau_against_rho(tau: pd.DataFrame) -> Figure:
     with mpl.rc_context(STYLE):
         figure, panels = _panels(tau, sharey=True)
         for panel, (name, rows) in zip(panels, _by_architecture(tau), strict=True):
-            interval = np.abs(rows[["tau_low", "tau_high"]].to_numpy().T - rows["tau"].to_numpy())
             panel.axhline(0, color=GREY, lw=0.8)
-            line = {"color": BLUE, "fmt": "o-", "ms": 4, "lw": 1, "capsize": 3, "label": "ours"}
-            panel.errorbar(rows["rho"], rows["tau"], interval, **line)
+            panel.plot(rows["rho"], rows["tau"], "o-", ms=4, lw=1, color=BLUE, label="ours")
+            panel.vlines(rows["rho"], rows["tau_low"], rows["tau_high"], color=BLUE, lw=1)
             if rows["published_tau"].notna().any():
                 panel.plot(rows["rho"], rows["published_tau"], "D", ms=5, color=ORANGE, label="published")
             panel.set(title=f"{name}, n = {rows['n'].max()}", xlabel="ρ", xscale="log")
             panel.set_xticks(rows["rho"], [f"{rho:g}" for rho in rows["rho"]], rotation=45)
             panel.minorticks_off()
         panels[0].set_ylabel("τ, with 95 % interval")
-        figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
+        named = {
+            label: line for panel in panels for line, label in zip(*panel.get_legend_handles_labels(), strict=True)
+        }
+        figure.legend(named.values(), named, loc="outside lower center", ncols=2)
     return figure
 
 
@@ -103,8 +105,10 @@ def _shown(rows: pd.DataFrame) -> pd.Series:
     return published.iloc[0] if len(published) else rows.iloc[len(rows) // 2]
 
 
-def _signed(tau: float) -> str:
-    return f"{tau:+.3f}".replace("-", "\N{MINUS SIGN}")
+def _tau(row: pd.Series) -> str:
+    if np.isnan(row["tau"]):
+        return "no τ: too few models, or all alike"
+    return f"τ = {row['tau']:+.3f}, p = ".replace("-", "\N{MINUS SIGN}") + _p(row["p_value"])
 
 
 def _p(p: float) -> str:

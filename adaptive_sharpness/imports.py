@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-PACKAGE = Path(__file__).parent
+PACKAGE = Path(__file__).resolve().parent
 
 
 def closure(*files: Path) -> set[Path]:
-    """The files themselves and all files of this package that they import, however deeply.
+    """The files themselves and all files of this package that they import, however deeply, with their templates.
 
     Modules that are imported by a name from config are not seen; give them as files.
 
@@ -20,13 +20,13 @@ def closure(*files: Path) -> set[Path]:
     Returns:
         Their paths.
     """
-    found, left = set(), list(files)
+    found, left = set(), [path.resolve() for path in files]
     while left:
         path = left.pop()
         if path not in found:
             found.add(path)
             left += _imported(path)
-    return found
+    return found | {page for path in found if (page := path.with_suffix(".html")).exists()}
 
 
 @cache
@@ -39,9 +39,13 @@ def digest(*files: Path) -> str:
     Returns:
         Hexadecimal digits.
     """
-    named = sorted((path.as_posix().removeprefix(PACKAGE.as_posix()), path) for path in closure(*files))
-    hashes = (f"{Path(name).name} {hashlib.sha256(path.read_bytes()).hexdigest()}\n" for name, path in named)
+    hashes = sorted(f"{_name(path)} {hashlib.sha256(path.read_bytes()).hexdigest()}\n" for path in closure(*files))
     return hashlib.sha256("".join(hashes).encode()).hexdigest()
+
+
+def _name(path: Path) -> str:
+    """Where a file lies in the package, or what it is called if it lies outside."""
+    return path.relative_to(PACKAGE).as_posix() if path.is_relative_to(PACKAGE) else path.name
 
 
 @cache

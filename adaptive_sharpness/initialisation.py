@@ -16,12 +16,17 @@ def xavier_uniform(network: nn.Module, draw: Generator) -> None:
     Args:
         network: changed in place.
         draw: where the numbers come from.
+
+    Raises:
+        ValueError: if the network has no such layer.
     """
-    for layer in network.modules():
-        if isinstance(layer, nn.Linear | nn.modules.conv._ConvNd):
-            nn.init.xavier_uniform_(layer.weight, generator=draw)
-            if layer.bias is not None:
-                nn.init.zeros_(layer.bias)
+    layers = [each for each in network.modules() if isinstance(each, nn.Linear | nn.modules.conv._ConvNd)]
+    if not layers:
+        raise ValueError("initialisation: got xavier_uniform, wanted a rule that knows a layer of this network")
+    for layer in layers:
+        nn.init.xavier_uniform_(layer.weight, generator=draw)
+        if layer.bias is not None:
+            nn.init.zeros_(layer.bias)
 
 
 def glorot(network: nn.Module, draw: Generator) -> None:
@@ -30,10 +35,15 @@ def glorot(network: nn.Module, draw: Generator) -> None:
     Args:
         network: changed in place.
         draw: where the numbers come from.
+
+    Raises:
+        ValueError: if a parameter that is no bias has a single dimension, as batch norm's.
     """
     for name, parameter in network.named_parameters():
         if name.endswith("bias"):
             nn.init.zeros_(parameter)
+        elif parameter.dim() < 2:
+            raise ValueError(f"initialisation: got glorot, wanted a rule that knows {name}, which has one dimension")
         else:
             bound = math.sqrt(6 / (parameter.size(-2) + parameter.size(-1)))
             nn.init.uniform_(parameter, -bound, bound, generator=draw)

@@ -1,5 +1,6 @@
 """Measure the sharpness of every model of a checkpoint."""
 
+import json
 import logging
 from collections.abc import Iterator, Mapping
 from functools import partial
@@ -12,7 +13,7 @@ from torch import nn
 from torch.nn import functional
 
 from adaptive_sharpness import architectures
-from adaptive_sharpness.dataset import Dataset, Split
+from adaptive_sharpness.dataset import Dataset, Nodes, Split
 from adaptive_sharpness.measures import draw_batches, measure
 from adaptive_sharpness.objective import Objective
 
@@ -37,13 +38,15 @@ def networks(
         ValueError: if the checkpoint was made from something else.
     """
     with safe_open(checkpoint, "pt") as file:
+        found = json.loads(file.metadata()["made_from"])
         for key, wanted in made_from.items():
-            if (got := file.metadata()[key]) != wanted:
+            if (got := found[key]) != wanted:
                 raise ValueError(f"{checkpoint}: made from {key} {got}, wanted {wanted}: delete it and rerun")
         states = {key.removeprefix("state."): file.get_tensor(key) for key in file.keys() if key != "seeds"}
         seeds = file.get_tensor("seeds").tolist()
     for position, seed in enumerate(seeds):
-        network = architectures.build(block.get("network", name), block["options"])
+        with torch.random.fork_rng():  # the weights that build() draws are not used
+            network = architectures.build(block.get("network", name), block["options"])
         network.load_state_dict({key: value[position] for key, value in states.items()})
         yield seed, network.eval()
 
@@ -94,6 +97,8 @@ def _seen(split: Split, network: nn.Module, hops: int | None) -> Split:
     """The split on the part of its graph that the network can see, if config says how far that is."""
     if hops is None:
         return split
+    if not isinstance(split, Nodes):
+        raise ValueError(f"hops: got {hops}, wanted none: the data set is no graph")
     part, index = split.within(hops), torch.arange(len(split), device=split.targets.device)
     if not torch.allclose(part.apply(network, index), split.apply(network, index), rtol=1e-4, atol=1e-5):
         raise ValueError(f"hops: got {hops}, wanted as many as the network has message passing layers: outputs differ")

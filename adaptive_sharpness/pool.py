@@ -1,5 +1,6 @@
 """Train a pool: networks of one architecture, alike but for their seeds."""
 
+import json
 import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -44,7 +45,8 @@ class Pool:
         """
         seeds = torch.tensor(self.table["seed"].to_numpy())
         states = {f"state.{name}": value for name, value in self.states.items()}
-        save_file({"seeds": seeds, **states}, checkpoint, {**made_from, **provenance})
+        # One entry, since safetensors writes several in an order that changes from run to run.
+        save_file({"seeds": seeds, **states}, checkpoint, {"made_from": json.dumps({**made_from, **provenance})})
         save_file({"seeds": seeds, "test_losses": self.test_losses}, test_losses)
         self.table.assign(**provenance).to_csv(table, index=False)
 

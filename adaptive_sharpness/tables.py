@@ -46,7 +46,7 @@ def _labelled(read, shard: Mapping) -> pd.DataFrame:
 def _per_model(batches: pd.DataFrame) -> pd.DataFrame:
     batches = batches.assign(sharpness=batches["max_loss"] - batches["base_loss"])
     models = batches.groupby([*POOL, "seed", "device", "versions"], as_index=False, dropna=False, sort=False)
-    each = models[["base_loss", "max_loss", "sharpness"]].mean()
+    each = models[["base_loss", "max_loss", "sharpness"]].mean(skipna=False)
     deviation = models["sharpness"].agg(lambda rises: rises.std(ddof=1) / np.sqrt(len(rises)))
     return each.assign(standard_error=deviation["sharpness"])
 

@@ -21,5 +21,6 @@ def build(network: str, options: dict) -> nn.Module:
     make = import_module(f"{__name__}.{network}").build
     try:
         return make(**options)
-    except TypeError as error:
-        raise ValueError(f"network {network}: options {options} do not fit its build(): {error}") from error
+    except Exception as error:  # whatever a user's build() or torch finds wrong with them
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise ValueError(f"network {network}: options {options} do not fit its build(): {reason}") from error

@@ -15,7 +15,12 @@ def build(widths: Sequence[int] = (10, 64, 64, 1), activation: str = "ReLU") -> 
 
     Returns:
         A network from [n, widths[0]] to [n, widths[-1]].
+
+    Raises:
+        ValueError: if there are fewer than two widths.
     """
+    if len(widths) < 2:
+        raise ValueError(f"got {len(widths)} widths, wanted at least inputs and outputs")
     layers = []
     for inputs, outputs in pairwise(widths):
         layers += [nn.Linear(inputs, outputs), getattr(nn, activation)()]

@@ -26,5 +26,10 @@ def build(
 
     Returns:
         A network from (x [nodes, features], edge_index [2, edges]) to logits [nodes, classes].
+
+    Raises:
+        ValueError: if there is no layer.
     """
+    if layers < 1:
+        raise ValueError(f"got {layers} layers, wanted at least 1")
     return GAT(features, hidden, layers, classes, dropout=dropout, act=activation, heads=heads)

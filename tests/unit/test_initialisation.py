@@ -1,0 +1,124 @@
+"""Initial weights: their distributions, and that they follow from the seed alone."""
+
+import math
+from itertools import pairwise
+
+import pytest
+import torch
+from scipy.stats import ks_2samp, kstest
+from torch import nn
+
+from adaptive_sharpness.architectures import build
+from adaptive_sharpness.initialisation import initialised, layers_own, xavier_uniform
+from adaptive_sharpness.randomness import generator, number
+
+RULES = {  # those that fit a network
+    "fcnn": ("xavier_uniform", "glorot", "layers_own"),
+    "lenet5": ("xavier_uniform", "layers_own"),
+    "gat": ("glorot", "layers_own"),
+}
+SMALL = {"fcnn": {"widths": (4, 3, 2)}, "lenet5": {"channels": (2, 3), "widths": (8, 6)}, "gat": {"features": 40}}
+
+
+def _uniform_on(values: torch.Tensor, bound: float) -> bool:
+    """Within the bounds, near both of them, and evenly: a seed fails the last with probability 1e-4."""
+    drawn = values.detach().double().flatten().numpy()
+    return abs(drawn).max() <= bound and kstest(drawn, "uniform", args=(-bound, 2 * bound)).pvalue > 1e-4
+
+
+def test_xavier_draws_linear_weights_between_glorots_bounds():
+    network = initialised("fcnn", {}, "xavier_uniform", seed=0)
+    for layer, (fan_in, fan_out) in zip(network[::2], pairwise((10, 64, 64, 1)), strict=True):
+        assert _uniform_on(layer.weight, math.sqrt(6 / (fan_in + fan_out)))
+
+
+def test_xavier_counts_a_convolutions_kernel_in_its_fans():
+    network = initialised("lenet5", {}, "xavier_uniform", seed=0)
+    for layer, channels in ((network[0], 1 + 12), (network[4], 12 + 32)):
+        assert _uniform_on(layer.weight, math.sqrt(6 / (25 * channels)))
+
+
+@pytest.mark.parametrize("network", ["fcnn", "lenet5"])
+def test_xavier_sets_biases_to_0_and_batch_norm_to_1_and_0(network):
+    for layer in initialised(network, {}, "xavier_uniform", seed=0):
+        if isinstance(layer, nn.Linear | nn.Conv2d | nn.BatchNorm2d):
+            assert not layer.bias.any()
+        if isinstance(layer, nn.BatchNorm2d):
+            assert torch.equal(layer.weight, torch.ones_like(layer.weight))
+
+
+def test_xavier_does_with_layers_that_have_no_bias():
+    layer = nn.Linear(30, 20, bias=False)
+    xavier_uniform(layer, generator(0, "weights"))
+    assert _uniform_on(layer.weight, math.sqrt(6 / 50))
+
+
+def test_glorot_draws_what_torch_geometric_draws():
+    ours, theirs = {}, {}
+    reference = build("gat", SMALL["gat"])
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        for seed in range(200):
+            for name, parameter in initialised("gat", SMALL["gat"], "glorot", seed).named_parameters():
+                ours.setdefault(name, []).append(parameter.detach().flatten())
+            reference.reset_parameters()
+            for name, parameter in reference.named_parameters():
+                theirs.setdefault(name, []).append(parameter.detach().clone().flatten())
+    for name in theirs:
+        mine, reference = torch.cat(ours[name]), torch.cat(theirs[name])
+        assert mine.abs().max().item() == pytest.approx(reference.abs().max().item(), rel=0.02)
+        assert ks_2samp(mine, reference).pvalue > 1e-4
+
+
+def test_glorot_draws_between_its_bounds_and_sets_biases_to_0():
+    network = initialised("gat", {}, "glorot", seed=0)
+    first, second = network.convs
+    assert _uniform_on(first.lin.weight, math.sqrt(6 / (1433 + 8)))
+    assert _uniform_on(second.lin.weight, math.sqrt(6 / (8 + 7)))
+    for attention in (first.att_src, first.att_dst):
+        assert _uniform_on(attention, math.sqrt(6 / (1 + 8)))
+    for each in (network, initialised("fcnn", {}, "glorot", seed=0)):  # whose layers draw biases
+        assert not any(value.any() for name, value in each.named_parameters() if name.endswith("bias"))
+
+
+@pytest.mark.parametrize("network", SMALL)
+def test_the_layers_own_rule_keeps_what_the_layers_draw(network):
+    with torch.random.fork_rng():
+        torch.manual_seed(number(3, "layers"))
+        reference = build(network, SMALL[network])
+    found = initialised(network, SMALL[network], "layers_own", seed=3)
+    for one, other in zip(found.parameters(), reference.parameters(), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_the_layers_own_rule_leaves_a_network_as_it_is():
+    network = nn.Linear(2, 2)
+    before = network.weight.clone()
+    layers_own(network, generator(0, "weights"))
+    assert torch.equal(network.weight, before)
+
+
+@pytest.mark.parametrize(("network", "rule"), [(network, rule) for network in RULES for rule in RULES[network]])
+def test_weights_follow_from_the_seed_alone(network, rule):
+    torch.manual_seed(1)
+    first = initialised(network, SMALL[network], rule, seed=5).state_dict()
+    torch.manual_seed(2)
+    before = torch.get_rng_state()
+    again = initialised(network, SMALL[network], rule, seed=5).state_dict()
+    assert torch.equal(torch.get_rng_state(), before)
+    other = initialised(network, SMALL[network], rule, seed=6).state_dict()
+    assert all(torch.equal(first[name], again[name]) for name in first)
+    drawn = [name for name, value in first.items() if value.dim() > 1]
+    assert not any(torch.equal(first[name], other[name]) for name in drawn)
+
+
+@pytest.mark.parametrize(
+    ("network", "rule"),
+    [
+        ("lenet5", "glorot"),  # batch norm's weights have one dimension
+        ("gat", "xavier_uniform"),  # it has no layer that the rule knows: nothing would be drawn
+    ],
+)
+def test_a_rule_that_does_not_fit_the_network_is_refused(network, rule):
+    with pytest.raises(ValueError, match=rf"^initialisation: got '?{rule}'?, .*$"):
+        initialised(network, SMALL[network], rule, seed=0)

@@ -1,0 +1,91 @@
+"""What every job does first. `start` changes the whole process, so that it is tested in processes of its own."""
+
+import hashlib
+import json
+import platform
+import re
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from adaptive_sharpness import job
+
+
+def run(code: str, log) -> subprocess.CompletedProcess:
+    code = f"import logging, sys\nfrom adaptive_sharpness import job\n{code}"
+    return subprocess.run([sys.executable, "-c", code, log], capture_output=True, text=True)
+
+
+@pytest.fixture
+def log(tmp_path):
+    return tmp_path / "job.log"
+
+
+def test_what_a_job_logs_is_in_its_log_file(log):
+    done = run("job.start(sys.argv[1]); logging.getLogger('any.module').info('seed 3 epoch 1')", log)
+    assert done.returncode == 0
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d+ seed 3 epoch 1\n", log.read_text())
+
+
+def test_a_log_holds_the_last_run_alone(log):
+    for text in ("first", "second"):
+        run(f"job.start(sys.argv[1]); logging.info({text!r})", log)
+    assert "second" in log.read_text()
+    assert "first" not in log.read_text()
+
+
+def test_a_jobs_error_is_one_line_on_screen_and_in_its_log_with_the_traceback_below(log):
+    done = run("job.start(sys.argv[1])\ndef fetch():\n    raise OSError('no source')\nfetch()", log)
+    assert done.returncode == 1
+    assert done.stderr == "OSError: no source\n"
+    first, *trace = log.read_text().splitlines()
+    assert first.endswith(" OSError: no source")
+    assert trace[0].startswith("Traceback")
+    assert any("in fetch" in line for line in trace)
+
+
+def test_a_job_uses_the_threads_that_it_was_given(log):
+    code = "import torch\nfor n in (1, 3, 2):\n    job.start(sys.argv[1], n); print(torch.get_num_threads())"
+    assert run(code, log).stdout.split() == ["1", "3", "2"]
+
+
+def test_a_job_without_torch_starts_without_it(log):
+    """Its import takes seconds."""
+    done = run("job.start(sys.argv[1]); job.gpus(); print('torch' in sys.modules)", log)
+    assert done.stdout == "False\n"
+
+
+def test_a_job_without_a_gpu_computes_on_the_cpu():
+    assert job.device(0) == torch.device("cpu")
+
+
+def test_a_job_with_a_gpu_computes_on_it_where_there_is_one():
+    assert job.device(1).type == ("cuda" if torch.cuda.is_available() else "cpu")
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_as_many_gpus_are_found_as_torch_sees():
+    assert job.gpus() >= torch.cuda.device_count() > 0
+
+
+def test_a_row_says_where_and_with_which_versions_it_was_computed():
+    row = job.provenance(torch.device("cpu"))
+    assert row["device"] == "cpu"
+    for part in (
+        f"python {platform.python_version()}",
+        f"torch {torch.__version__}".split("+")[0],
+        "numpy ",
+        "geometric ",
+    ):
+        assert part in row["versions"]
+
+
+def test_a_checkpoint_says_what_it_was_made_from(tmp_path):
+    (tmp_path / "data").write_bytes(b"rows")
+    block = {"loss": "mse_loss", "training": {"rate": 0.1}}
+    said = job.made_from(block, str(tmp_path / "data"))
+    assert json.loads(said["architecture"]) == block
+    assert said["dataset"] == hashlib.sha256(b"rows").hexdigest()
+    assert job.made_from(dict(reversed(block.items())), str(tmp_path / "data")) == said

@@ -1,0 +1,164 @@
+"""A copy of the project in which a small study of real data runs for real, and in which anything may be changed."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from copy import deepcopy
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+PARTS = ("Snakefile", "workflow", "config", "profiles", "envs", "data", "adaptive_sharpness")
+SMALL = {
+    "seeds": 4,
+    "seeds_per_job": 2,
+    "only": "fcnn,gat",
+    "measures": {"report_pga": {"batches": 4}},
+    "rho": {"report_pga": {"fcnn": [0.005, 0.025], "gat": [0.004, 0.02]}},
+}
+TIMEOUT = 900  # seconds for a call of Snakemake
+LAST = "results/sharpness/report/gat/report_pga/rho-0.02/seeds-002-003.parquet"
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a call of Snakemake came to."""
+
+    code: int
+    output: str
+
+    @property
+    def jobs(self) -> dict[str, int]:
+        """Jobs by rule, without the target's own."""
+        table = self.output.rsplit("Job stats:", 1)[-1].split("\ntotal ")[0] if "Job stats:" in self.output else ""
+        counts = {rule: int(count) for rule, count in re.findall(r"^(\w+) +(\d+)$", table, re.MULTILINE)}
+        return {rule: count for rule, count in counts.items() if rule != "all"}
+
+    @property
+    def outputs(self) -> list[str]:
+        """What the jobs write, in the order in which they are started or listed."""
+        return [
+            path for line in re.findall(r"^ +output: (.+)$", self.output, re.MULTILINE) for path in line.split(", ")
+        ]
+
+    @property
+    def idle(self) -> bool:
+        return self.code == 0 and "Nothing to be done" in self.output
+
+
+class Study:
+    """A copy of the project in a folder, with a config file of its own, study.yaml."""
+
+    def __init__(self, folder: Path, config: dict):
+        self.folder, self.config = folder, deepcopy(config)
+        self.run: Run | None = None  # what made its results
+        self._said = folder.parent / "said.txt"
+        self.configure({})
+
+    def configure(self, changes: dict) -> None:
+        """Set values in study.yaml, each at a path such as rho.report_pga.gat."""
+        for path, value in changes.items():
+            *folders, key = path.split(".")
+            place = self.config
+            for folder in folders:
+                place = place.setdefault(folder, {})
+            place[key] = value
+        (self.folder / "study.yaml").write_text(yaml.safe_dump(self.config))
+
+    def start(self, *arguments: str) -> subprocess.Popen:
+        """Start Snakemake; what it says goes to a file."""
+        own = ["--configfile", "study.yaml"] if self.config else []
+        environment = {key: value for key, value in os.environ.items() if not key.startswith("SNAKEMAKE_")}
+        environment |= {"PYTHONPATH": str(self.folder), "XDG_CACHE_HOME": str(self.folder.parent / "cache")}
+        with open(self._said, "w") as said:
+            command = [sys.executable, "-m", "snakemake", *own, *arguments]
+            return subprocess.Popen(command, cwd=self.folder, env=environment, stdout=said, stderr=subprocess.STDOUT)
+
+    def finish(self, process: subprocess.Popen) -> Run:
+        return Run(process.wait(TIMEOUT), self._said.read_text())
+
+    def snakemake(self, *arguments: str) -> Run:
+        return self.finish(self.start(*arguments))
+
+    def plan(self, *arguments: str) -> Run:
+        """A dry run."""
+        return self.snakemake("-n", *arguments)
+
+    def copy(self, folder: Path) -> "Study":
+        """This study with all that it has computed, elsewhere."""
+        shutil.copytree(self.folder, folder)
+        return Study(folder, self.config)
+
+    def append(self, path: str, text: str) -> None:
+        with open(self.folder / path, "a") as file:
+            file.write(text)
+
+    def read(self, path: str) -> bytes:
+        return (self.folder / path).read_bytes()
+
+
+def project(folder: Path, config: dict) -> Study:
+    folder.mkdir()
+    skip = shutil.ignore_patterns("raw", "local", "__pycache__")
+    for part in PARTS:
+        if (ROOT / part).is_dir():
+            shutil.copytree(ROOT / part, folder / part, ignore=skip)
+        else:
+            shutil.copy2(ROOT / part, folder / part)
+    return Study(folder, config)
+
+
+@pytest.fixture(scope="session")
+def small(raw) -> dict:
+    """The config of a small study, whose raw data lie in folders."""
+    datasets = {}
+    for name in ("abalone", "cora"):
+        files = {path.name: path.name for path in raw(name).iterdir() if path.name != "SHA256SUMS"}
+        datasets[name] = {"sources": [{"directory": str(raw(name)), "files": files}]}
+    return {**SMALL, "datasets": datasets}
+
+
+@pytest.fixture(scope="session")
+def clean(tmp_path_factory) -> Study:
+    """A fresh clone with the shipped config; for dry runs only."""
+    return project(tmp_path_factory.mktemp("clean") / "project", {})
+
+
+@pytest.fixture(scope="session")
+def _two(small, tmp_path_factory):
+    """The small study twice from nothing, at the same time: on two cores, and on one with its last job first."""
+    first, second = (project(tmp_path_factory.mktemp(name) / "project", small) for name in ("first", "second"))
+    processes = first.start("--cores", "2"), second.start("--cores", "1", "--prioritize", LAST)
+    yield (first, second), processes
+    for process in processes:
+        process.terminate()
+        process.wait()
+
+
+@pytest.fixture(scope="session")
+def finished(_two) -> Study:
+    """A study that has run; not to be changed."""
+    (study, _), (process, _) = _two
+    study.run = study.finish(process)
+    assert study.run.code == 0, study.run.output
+    return study
+
+
+@pytest.fixture(scope="session")
+def again(_two) -> Study:
+    """The same study from nothing, on one core and in another order; not to be changed."""
+    (_, study), (_, process) = _two
+    study.run = study.finish(process)
+    assert study.run.code == 0, study.run.output
+    return study
+
+
+@pytest.fixture
+def study(finished, tmp_path) -> Study:
+    """A copy of the finished study, to change."""
+    return finished.copy(tmp_path / "project")
