@@ -118,6 +118,9 @@ def _contradictions(config: Mapping) -> Iterator[str]:
             wanted += [(f"{key}.{measure}.{name}", name, architectures) for name in grids]
     wanted += [("only", name, architectures) for name in only(config)]
     yield from (_unknown(*each) for each in wanted if each[1] not in each[2])
+    for name in architectures:
+        if not any(name in grids for grids in config["rho"].values()):
+            yield f"rho: got no radii for {name}, wanted some under at least one measure, such as {name}: [0.01, 0.1]"
     for measure, grids in config["rho"].items():
         for name, grid in grids.items():
             yield from _grid(f"rho.{measure}.{name}", grid)

@@ -59,6 +59,7 @@ BAD = [
     ({"rho.report_pga.gcn": [0.1]}, "rho.report_pga.gcn", "'gcn'", "one of fcnn, gat, lenet5"),
     ({"rho.report_pda": {"fcnn": [0.1]}}, "rho.report_pda", "'report_pda'", "report_pga (did you mean report_pga?)"),
     ({"rho": {}}, "rho", "{}", "a mapping from measures"),
+    ({GRID: REMOVED}, "rho", "no radii for fcnn", "some under at least one measure"),
     # misspelt, unknown and missing keys
     ({"sedes": 4}, "sedes", "'sedes'", "(did you mean seeds?)"),
     ({f"{FCNN}.los": "mse_loss"}, f"{FCNN}.los", "'los'", "(did you mean loss?)"),
