@@ -80,7 +80,7 @@ def _line(error: ValidationError) -> str:
 
 
 def _wanted(schema: Mapping) -> str:
-    text = schema.get("description", "a data set of this config, a module's name, or what the schema says")
+    text = schema["description"]
     allowed = f" (one of {', '.join(map(str, schema['enum']))})" if "enum" in schema else ""
     return f"{text[0].lower()}{text[1:].rstrip('.')}{allowed}"
 

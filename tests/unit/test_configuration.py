@@ -112,6 +112,12 @@ BAD = [
     ({"measures": 3}, "measures", "3", "a mapping from measures"),
     ({"pathvars": {"result": "a"}}, "pathvars.result", "'result'", "(did you mean results?)"),
     # sources
+    (
+        {"datasets.abalone.sources.0.files": REMOVED},
+        "datasets.abalone.sources[0].files",
+        "is missing",
+        "a mapping from raw files",
+    ),
     ({"datasets.abalone.sources": []}, "datasets.abalone.sources", "[]", "a list of sources"),
     (
         {"datasets.abalone.sources.0.directory": REMOVED},
