@@ -60,6 +60,7 @@ def test_a_pool_without_a_tau_is_nan_but_for_n(x, y, n):
     assert np.isnan([found.tau, found.low, found.high, found.p_value]).all()
 
 
+@pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("sign", [1, -1])
 @pytest.mark.parametrize("n", [3, 50])
 def test_a_perfect_order_has_a_tau_and_a_p_but_no_interval(sign, n):

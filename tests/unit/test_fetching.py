@@ -261,7 +261,9 @@ def test_files_of_one_name_in_two_folders_of_the_web_are_told_apart(server, targ
 
 def interrupt(server: Server, target: Path, kind: signal.Signals) -> int:
     """Start a fetch, and send it a signal when half of the file is there; its exit code."""
-    command = "import sys; from pathlib import Path; from adaptive_sharpness import fetching; "
+    # A shell has its background jobs ignore SIGINT, tests among them, and what they start.
+    command = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    command += "from pathlib import Path; from adaptive_sharpness import fetching; "
     command += f"fetching.fetch([{server.source('slow')!r}], {PIN!r}, Path(sys.argv[1]))"
     with subprocess.Popen([sys.executable, "-c", command, target], stderr=subprocess.DEVNULL) as fetch:
         assert server.halfway.wait(20)

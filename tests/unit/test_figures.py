@@ -1,6 +1,7 @@
 """The figures, by the artists that they are made of: what is drawn is what the tables hold."""
 
 import math
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
@@ -160,10 +161,12 @@ def test_other_tables_give_other_bytes(tmp_path):
     assert (tmp_path / "a.svg").read_bytes() != (tmp_path / "b.svg").read_bytes()
 
 
-def test_nothing_of_a_figure_lies_outside_its_page():
+def test_nothing_of_a_figure_lies_outside_its_page_or_over_something_else():
     tau = taus(*NAMES, tau_high=0.9)
     for figure in (figures.scatter(runs(tau), tau), figures.tau_against_rho(tau)):
-        figure.canvas.draw()
+        figure.draw_without_rendering()
         page, drawn = figure.bbox, figure.get_tightbbox().transformed(figure.dpi_scale_trans)
         assert page.x0 <= drawn.x0 < drawn.x1 <= page.x1
         assert page.y0 <= drawn.y0 < drawn.y1 <= page.y1
+        boxes = [artist.get_tightbbox() for artist in [*shown(figure), *figure.legends]]
+        assert not [1 for one, other in combinations(boxes, 2) if one.overlaps(other)]

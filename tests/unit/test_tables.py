@@ -72,10 +72,10 @@ def test_a_row_joins_what_was_measured_with_what_was_trained(training, measured)
 
 def test_rows_stand_in_the_order_of_the_shards(training, measured):
     trained = [training({2: 0.2, 3: 0.3}), training({0: 0.0, 1: 0.1})]
-    shards = [measured({2: [1, 1], 3: [1, 1]}, "0.5"), measured({0: [1, 1]}, "0.5"), measured({1: [1, 1]}, "0.1")]
+    shards = [measured({3: [1, 1], 2: [1, 1]}, "0.5"), measured({0: [1, 1]}, "0.5"), measured({1: [1, 1]}, "0.1")]
     runs = tables.runs(trained, shards)
-    assert list(zip(runs["rho"], runs["seed"], strict=True)) == [(0.5, 2), (0.5, 3), (0.5, 0), (0.1, 1)]
-    assert list(runs["test_loss"]) == [0.2, 0.3, 0.0, 0.1]
+    assert list(zip(runs["rho"], runs["seed"], strict=True)) == [(0.5, 3), (0.5, 2), (0.5, 0), (0.1, 1)]
+    assert list(runs["test_loss"]) == [0.3, 0.2, 0.0, 0.1]
 
 
 def test_seeds_of_two_architectures_are_not_confused(training, measured):
