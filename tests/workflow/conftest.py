@@ -140,22 +140,22 @@ def _two(small, tmp_path_factory):
         process.wait()
 
 
-@pytest.fixture(scope="session")
-def finished(_two) -> Study:
-    """A study that has run; not to be changed."""
-    (study, _), (process, _) = _two
+def _done(study: Study, process: subprocess.Popen) -> Study:
     study.run = study.finish(process)
     assert study.run.code == 0, study.run.output
     return study
+
+
+@pytest.fixture(scope="session")
+def finished(_two) -> Study:
+    """A study that has run; not to be changed."""
+    return _done(*(each[0] for each in _two))
 
 
 @pytest.fixture(scope="session")
 def again(_two) -> Study:
     """The same study from nothing, on one core and in another order; not to be changed."""
-    (_, study), (_, process) = _two
-    study.run = study.finish(process)
-    assert study.run.code == 0, study.run.output
-    return study
+    return _done(*(each[1] for each in _two))
 
 
 @pytest.fixture
