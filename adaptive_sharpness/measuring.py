@@ -46,7 +46,7 @@ def networks(
         seeds = file.get_tensor("seeds").tolist()
     for position, seed in enumerate(seeds):
         with torch.random.fork_rng():  # the weights that build() draws are not used
-            network = architectures.build(block.get("network", name), block["options"])
+            network = architectures.build(block["network"], block["options"])
         network.load_state_dict({key: value[position] for key, value in states.items()})
         yield seed, network.eval()
 

@@ -51,12 +51,11 @@ class Pool:
         self.table.assign(**provenance).to_csv(table, index=False)
 
 
-def train(name: str, block: Mapping, dataset: Dataset, seeds: Iterable[int], device: torch.device) -> Pool:
+def train(block: Mapping, dataset: Dataset, seeds: Iterable[int], device: torch.device) -> Pool:
     """Train one model a seed, each as if it were alone.
 
     Args:
-        name: the architecture's name in config.
-        block: its block there: options, initialisation, loss, training, and network if it is not `name`.
+        block: the architecture's block in config: network, options, initialisation, loss, training.
         dataset: on the CPU.
         seeds: which models.
         device: where to train.
@@ -67,7 +66,7 @@ def train(name: str, block: Mapping, dataset: Dataset, seeds: Iterable[int], dev
     train_split, test_split = dataset.train.to(device), dataset.test.to(device)
     states, rows, test_losses = [], [], []
     for seed in seeds:
-        network = initialised(block.get("network", name), block["options"], block["initialisation"], seed).to(device)
+        network = initialised(block["network"], block["options"], block["initialisation"], seed).to(device)
         losses = training.train(network, train_split, block["loss"], seed, **block["training"])
         train_each, _ = training.evaluate(network, train_split, block["loss"])
         test_each, accuracy = training.evaluate(network, test_split, block["loss"])

@@ -51,7 +51,7 @@ def _save(trained: pool.Pool, folder) -> str:
 
 @pytest.fixture(scope="module")
 def trained() -> pool.Pool:
-    return pool.train("mine", BLOCK, IMAGES, [4, 2, 9], CPU)
+    return pool.train(BLOCK, IMAGES, [4, 2, 9], CPU)
 
 
 @pytest.fixture(scope="module")
@@ -170,8 +170,8 @@ def test_hops_of_data_without_a_graph_are_refused(checkpoint):
 def gat(config, dataset, tmp_path_factory):
     """gat(hops): the sharpness of the report's network on Cora, trained for an epoch."""
     block = config["protocols"]["report"]["gat"]
-    block = {**block, "training": {**block["training"], "min_epochs": 1, "max_epochs": 1}}
-    path = _save(pool.train("gat", block, dataset("cora"), [0], CPU), tmp_path_factory.mktemp("gat"))
+    block = {"network": "gat", **block, "training": {**block["training"], "min_epochs": 1, "max_epochs": 1}}
+    path = _save(pool.train(block, dataset("cora"), [0], CPU), tmp_path_factory.mktemp("gat"))
 
     def measured(hops: int | None) -> pd.DataFrame:
         return measuring.sharpness("gat", block, {**HOW, "hops": hops}, 0.02, path, MADE_FROM, dataset("cora"), CPU)

@@ -40,8 +40,8 @@ def pools(config, examples):
         if architecture not in done:
             block = config["protocols"]["report"][architecture]
             short = {**block["training"], "min_epochs": 2, "max_epochs": 2, "batch_size": 40}
-            block, data = {**block, "training": short}, examples[architecture]()
-            done[architecture] = block, data, train(architecture, block, data, range(5), CPU)
+            block, data = {"network": architecture, **block, "training": short}, examples[architecture]()
+            done[architecture] = block, data, train(block, data, range(5), CPU)
         return done[architecture]
 
     return trained
@@ -52,7 +52,7 @@ def test_a_pool_of_five_seeds_is_five_pools_of_one_to_the_bit(pools, architectur
     block, data, together = pools(architecture)
     for position in (4, 0, 2, 1, 3):
         torch.rand(position)  # nor does it matter what was drawn in between
-        alone = train(architecture, block, data, [position], CPU)
+        alone = train(block, data, [position], CPU)
         assert alone.states.keys() == together.states.keys()
         for name, value in alone.states.items():
             assert torch.equal(value[0], together.states[name][position])
@@ -75,7 +75,7 @@ def test_models_differ_from_each_other_and_from_their_initial_weights(pools, arc
 def test_a_model_starts_at_the_initial_weights_of_its_seed(pools, architecture):
     block, data, _ = pools(architecture)
     unmoved = {**block, "training": {**block["training"], "rate": 0.0, "min_epochs": 1, "max_epochs": 1}}
-    states = train(architecture, unmoved, data, [3, 1], CPU).states
+    states = train(unmoved, data, [3, 1], CPU).states
     for position, seed in enumerate((3, 1)):
         initial = initialised(architecture, block["options"], block["initialisation"], seed)
         for name, parameter in initial.named_parameters():
@@ -104,12 +104,6 @@ def test_the_losses_of_a_model_are_those_at_its_saved_weights_in_eval_mode(pools
         assert pool.test_losses[position].mean().item() == row["test_loss"]
         assert row["accuracy"] == (None if architecture == "fcnn" else pytest.approx(accuracy, abs=1e-9))
         assert (row["seed"], row["epochs"]) == (position, 2)
-
-
-def test_an_entry_may_have_a_name_of_its_own_and_name_its_network(pools):
-    block, data, pool = pools("fcnn")
-    own = train("mine", {**block, "network": "fcnn"}, data, [3], CPU)
-    assert torch.equal(own.states["0.weight"][0], pool.states["0.weight"][3])
 
 
 @pytest.fixture(scope="module")

@@ -63,7 +63,7 @@ wildcard_constraints:
 def architecture(wildcards):
     """The block of one architecture, as far as it determines a checkpoint."""
     block = config["protocols"][wildcards.protocol][wildcards.architecture]
-    return {key: value for key, value in block.items() if key != "hops"}
+    return {"network": wildcards.architecture} | {key: value for key, value in block.items() if key != "hops"}
 
 
 def measure(wildcards):
@@ -75,7 +75,7 @@ def measure(wildcards):
 
 def network(wildcards):
     """The module of an architecture."""
-    return architecture(wildcards).get("network", wildcards.architecture)
+    return architecture(wildcards)["network"]
 
 
 def estimator(wildcards):

@@ -6,7 +6,6 @@ first, last = map(int, snakemake.wildcards.seeds.split("-"))
 job.start(snakemake.log[0], snakemake.threads)
 device = job.device(snakemake.resources.gpu)
 trained = pool.train(
-    snakemake.wildcards.architecture,
     snakemake.params.architecture,
     Dataset.read(snakemake.input.dataset),
     range(first, last + 1),
