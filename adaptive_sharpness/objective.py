@@ -1,7 +1,8 @@
-"""The seam between training and measuring: the loss of one network on a batch, as a function of its parameters."""
+"""The seam between a network and what is measured of it: its loss on a batch, as a function of its parameters."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -10,47 +11,92 @@ from torch.func import functional_call, vmap
 Parameters = dict[str, Tensor]
 
 
+class NotFinite(ValueError):
+    """A loss is nan or infinite, so that there is no sharpness."""
+
+
 class Objective:
     """L_S(w), the loss of a network on a batch S, in eval mode: batch-norm statistics frozen, dropout off.
 
-    It takes several problems at once, stacked along a first dimension, each with its own parameters and batch.
-
     Args:
-        network: gives the function and its buffers; its own parameters are not used.
-        loss: from (network, batch) to the mean loss on the batch, a scalar.
+        network: gives the function; its own parameters and buffers stand in where a state has none.
+        loss: the mean loss on a batch, a scalar. Of (output, target) where a batch is a pair of tensors (input, target);
+            else of (network, batch), where the network is a function of what its forward() takes.
+        normalise_logits: whether the network's outputs z become z / sqrt(mean_k (z_k - mean z)^2), k over the last
+            dimension (Andriushchenko et al. 2023, section 3: sharpness that ignores the scale of the logits).
 
     Raises:
         ValueError: if a part of the network is in training mode.
     """
 
-    def __init__(self, network: nn.Module, loss: Callable[[Callable[..., Tensor], Tensor], Tensor]):
+    def __init__(self, network: nn.Module, loss: Callable[..., Tensor], *, normalise_logits: bool = False):
         training = [name or "the network" for name, module in network.named_modules() if module.training]
         if training:
             raise ValueError(f"{training[0]} is in training mode, wanted eval mode: call network.eval() first")
-        self._network, self._loss = network, loss
+        self._network, self._loss, self._normalise = network, loss, normalise_logits
 
-    def __call__(self, parameters: Parameters, batches: Tensor) -> Tensor:
-        """The losses of P problems.
+    def on(self, batches: Sequence) -> Callable[[Parameters], Tensor]:
+        """The losses of P problems, each with its own state on its own batch.
 
         Args:
-            parameters: by name, each [P, *shape].
-            batches: each problem's batch, [P, ...].
+            batches: each problem's batch; tensors of equal shapes, or pairs of them, or P times the same object.
 
         Returns:
-            Losses, [P].
+            A function from states, by name [P, *shape], to losses, [P].
         """
         if len(batches) == 1:  # without vmap: on a CPU it slows down convolutions and graphs
-            return self._one({name: _only(value) for name, value in parameters.items()}, batches[0])[None]
-        return vmap(self._one)(parameters, batches)
+            return lambda state: self._one({name: _only(value) for name, value in state.items()}, batches[0])[None]
+        if all(batch is batches[0] for batch in batches):
+            return partial(_swapped, vmap(self._one, in_dims=(0, None)), batches[0])
+        return partial(_swapped, vmap(self._one), _stack(batches))
 
-    def _one(self, parameters: Parameters, batch: Tensor) -> Tensor:
-        return self._loss(partial(_call, self._network, parameters), batch)
+    def check(self, state: Parameters, batch: Any) -> None:
+        """Refuse what cannot be measured. Leaves the state and the global random state as they are.
+
+        Args:
+            state: of one model, by name.
+            batch: one.
+
+        Raises:
+            ValueError: if the loss is no scalar, or two identical calls differ in it or leave another state behind.
+        """
+        copy = {name: value.detach().clone() for name, value in state.items()}
+        cuda = sorted({value.get_device() for value in copy.values() if value.is_cuda})
+        with torch.no_grad(), torch.random.fork_rng(devices=cuda):
+            first, second = (self._one(copy, batch) for _ in range(2))
+        if not isinstance(first, Tensor) or first.dim():
+            got = f"shape {list(first.shape)}" if isinstance(first, Tensor) else type(first).__name__
+            raise ValueError(f"loss: got {got}, wanted a scalar tensor: the mean over the batch")
+        changed = [name for name, value in copy.items() if not torch.equal(value, state[name])]
+        if changed:
+            raise ValueError(f"{changed[0]} changes when the network is called, wanted a network that leaves it as it is")
+        if not torch.isclose(first, second, rtol=1e-5, atol=0, equal_nan=True):  # some GPU kernels differ in a last bit
+            raise ValueError(f"loss: got {first:.9g} and then {second:.9g} from the same call, wanted no randomness in it")
+
+    def _one(self, state: Parameters, batch: Any) -> Tensor:
+        network = partial(self._output, state)
+        return self._loss(network(batch[0]), batch[1]) if is_pair(batch) else self._loss(network, batch)
+
+    def _output(self, state: Parameters, *inputs, **options) -> Tensor:
+        output = functional_call(self._network, state, inputs, options)
+        return output / output.std(dim=-1, correction=0, keepdim=True) if self._normalise else output
+
+
+def is_pair(batch: Any) -> bool:
+    """Whether a batch is (input, target), both tensors."""
+    return isinstance(batch, tuple | list) and len(batch) == 2 and all(isinstance(each, Tensor) for each in batch)
+
+
+def _stack(batches: Sequence):
+    if is_pair(batches[0]):
+        return tuple(torch.stack(each) for each in zip(*batches, strict=True))
+    return torch.stack(list(batches))
+
+
+def _swapped(function: Callable[..., Tensor], batches, state: Parameters) -> Tensor:
+    return function(state, batches)
 
 
 def _only(value: Tensor) -> Tensor:
     """The one problem's parameter; images in channels-last order take a quarter less time on a CPU."""
     return value[0].clone(memory_format=torch.channels_last) if value.dim() == 5 else value[0]
-
-
-def _call(network: nn.Module, parameters: Parameters, *inputs: Tensor) -> Tensor:
-    return functional_call(network, parameters, inputs)

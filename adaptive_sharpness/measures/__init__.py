@@ -1,34 +1,71 @@
-"""One module a measure of sharpness, each with `measure(objective, parameters, rho, batches, **options) -> PerBatch`.
+"""One module a measure, each with a function of its own name, which config and users call.
 
-The module's name is the estimator's in config.
+`name(model, loss, batches, *, rho, seed, ...) -> PerBatch`; a measure that knows no ball takes no rho.
 """
 
-from dataclasses import dataclass
+import inspect
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, fields
 from importlib import import_module
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from adaptive_sharpness.objective import Objective, Parameters
 from adaptive_sharpness.randomness import generator
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class PerBatch:
-    """What a measure finds on each batch.
+    """What a measure finds on each batch: float64 on the CPU, [batches], or [models, batches] if it was given several.
 
     Args:
-        base_loss: L_S(w), [batches].
-        max_loss: the highest L_S(w + delta) found, [batches].
+        per_batch: the value; its mean over batches is the sharpness.
+        base_loss: L_S(w).
     """
 
+    per_batch: Tensor
     base_loss: Tensor
-    max_loss: Tensor
 
     @property
-    def rise(self) -> Tensor:
-        """L_S(w + delta) - L_S(w), [batches]; its mean is the sharpness."""
-        return self.max_loss - self.base_loss
+    def sharpness(self) -> float | Tensor:
+        """The mean over batches, of several models [models]."""
+        return _plain(self.per_batch.mean(dim=-1))
+
+    @property
+    def standard_error(self) -> float | Tensor:
+        """The standard error of the sharpness over batches, nan for one batch; of several models [models]."""
+        if self.per_batch.shape[-1] == 1:
+            return _plain(torch.full(self.per_batch.shape[:-1], math.nan))
+        return _plain(self.per_batch.std(dim=-1) / self.per_batch.shape[-1] ** 0.5)
+
+    def columns(self) -> dict[str, Tensor]:
+        """All that there is about each batch, by name, the value itself as `sharpness`."""
+        found = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {
+            "sharpness" if name == "per_batch" else name: value
+            for name, value in found.items()
+            if isinstance(value, Tensor) and value.shape == self.per_batch.shape
+        }
+
+    def __repr__(self) -> str:
+        names = ("sharpness", *(name for name in self.columns() if name != "sharpness"))
+        values = {name: self.columns()[name].nanmean(dim=-1) for name in names}
+        shown = ", ".join(f"{name} {_shown(value)}" for name, value in values.items() if not value.isnan().all())
+        *models, batches = self.per_batch.shape
+        of = "".join(f"{count} models, " for count in models)
+        return f"{type(self).__name__}({shown}, standard error {_shown(self.standard_error)}; {of}{batches} batches)"
+
+
+def _plain(value: Tensor) -> float | Tensor:
+    return value if value.dim() else value.item()
+
+
+def _shown(value: float | Tensor) -> str:
+    """A number, or the range of several."""
+    values = torch.as_tensor(value)
+    low, high = f"{values.min():.4g}", f"{values.max():.4g}"
+    return low if low == high else f"{low} to {high}"
 
 
 def draw_batches(examples: int, batches: int, batch_size: int, seed: int) -> Tensor:
@@ -48,17 +85,16 @@ def draw_batches(examples: int, batches: int, batch_size: int, seed: int) -> Ten
 
 
 def measure(
-    estimator: str, objective: Objective, parameters: Parameters, rho: float, batches: Tensor, options: dict
+    estimator: str, model: nn.Module, loss: Callable[..., Tensor], batches: Iterable, options: Mapping
 ) -> PerBatch:
-    """Measure one model by the estimator of this name.
+    """Measure by the estimator of this name.
 
     Args:
-        estimator: the name of a module of this package.
-        objective: the loss of the model on a batch.
-        parameters: its weights, by name.
-        rho: radius of the ball, in units of its scale.
-        batches: stacked along the first dimension, [batches, ...].
-        options: what the estimator takes besides.
+        estimator: the name of a module of this package, and of the function in it.
+        model: a network in eval mode.
+        loss: see `adaptive_sharpness.objective.Objective`.
+        batches: see `adaptive_sharpness.problems.Problems`.
+        options: what the estimator takes besides, by name.
 
     Returns:
         What it found on each batch.
@@ -66,8 +102,9 @@ def measure(
     Raises:
         ValueError: if the estimator does not take these options.
     """
-    module = import_module(f"{__name__}.{estimator}")
+    function = getattr(import_module(f"{__name__}.{estimator}"), estimator)
     try:
-        return module.measure(objective, parameters, rho, batches, **options)
+        inspect.signature(function).bind(model, loss, batches, **options)
     except TypeError as error:
-        raise ValueError(f"estimator {estimator}: options {options} do not fit its measure(): {error}") from error
+        raise ValueError(f"estimator {estimator}: options {dict(options)} do not fit it: {error}") from error
+    return function(model, loss, batches, **options)

@@ -1,58 +1,166 @@
 """Worst-case m-sharpness: the highest rise of a batch's loss in a ball around the weights, batch by batch."""
 
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from adaptive_sharpness import balls
-from adaptive_sharpness.ascent import pga
+from adaptive_sharpness import ascent, options
+from adaptive_sharpness.balls import NORMS, L2, LInf
 from adaptive_sharpness.measures import PerBatch
-from adaptive_sharpness.objective import Objective, Parameters
+from adaptive_sharpness.objective import Parameters
+from adaptive_sharpness.problems import Chunk, Problems
+
+SOLVERS = ("apgd", "pga")
 
 
-def measure(
-    objective: Objective,
-    parameters: Parameters,
-    rho: float,
-    batches: Tensor,
-    *,
-    steps: int,
-    rate: float,
-    adaptive: bool = True,
-    origin: bool = False,
-    stacked: int = 1,
-) -> PerBatch:
-    """Estimate max over ||delta / c||_inf <= rho of L_S(w + delta) - L_S(w), for every batch S.
-
-    c = |w| if adaptive (Kwon et al. 2021, eq. 3), else 1; the maximum is sought by `ascent.pga`. With the report's raw
-    gradient steps the estimate depends on the scale of the weights, though what it estimates does not.
+@dataclass(frozen=True, repr=False)
+class WorstCase(PerBatch):
+    """What `worst_case` finds on each batch, see `PerBatch`.
 
     Args:
-        objective: the loss of the model on a batch.
-        parameters: its weights w, by name.
+        max_loss: the highest L_S(w + delta) found; `per_batch` is max_loss - base_loss.
+        first_order: the highest rise of the linearised loss in the ball.
+        last_improvement: the share of the steps after which the last improvement came: near 1, more steps may find
+            more. 0 where no step improved on the start.
+        gain_from_doubling: by which share the rise grows with twice the steps, nan on batches where it was not tried.
+        delta: the perturbations found, by name, [batches, *shape] or [models, batches, *shape], if they were kept.
+    """
+
+    max_loss: Tensor
+    first_order: Tensor
+    last_improvement: Tensor
+    gain_from_doubling: Tensor
+    delta: Parameters | None
+
+
+def worst_case(
+    model: nn.Module | Sequence[nn.Module],
+    loss: Callable[..., Tensor],
+    batches: Iterable,
+    *,
+    rho: float,
+    norm: str = "linf",
+    adaptive: bool | Callable[[Parameters], Parameters] = True,
+    solver: str = "apgd",
+    steps: int = 20,
+    rate: float | None = None,
+    restarts: int = 0,
+    origin: bool = True,
+    warm_start: WorstCase | None = None,
+    keep_delta: bool = False,
+    convergence: int = 0,
+    perturb: str | Callable[[str], bool] = "all",
+    normalise_logits: bool = False,
+    stacked: int = 1,
+    states: Mapping[str, Tensor] | None = None,
+    seed: int = 0,
+) -> WorstCase:
+    """Estimate max over ||delta / c||_p <= rho of L_S(w + delta) - L_S(w), for every batch S (Kwon et al. 2021, eq. 3).
+
+    What is found is a lower bound of the maximum. With `apgd`, and with `pga` without a rate, it does not change when
+    the network is rescaled without changing its function, if adaptive; with a rate, as in the report, it does.
+
+    Args:
+        model: a network in eval mode, or several of one architecture.
+        loss: of (output, target) where a batch is a pair of tensors; of (network, batch) for all else. The mean.
+        batches: an iterable of batches, such as a DataLoader or a list; a tensor, each row a batch; or one pair.
         rho: radius of the ball, in units of c, finite and at least 0.
-        batches: stacked along the first dimension, [batches, ...].
-        steps: gradient steps.
-        rate: the length of a step as a multiple of the gradient.
-        adaptive: whether the ball follows the size of each weight.
-        origin: whether delta = 0 is a candidate; without it, as in the report, a rise can be negative.
-        stacked: batches that ascend at once; changes speed and memory, and a result by rounding only.
+        norm: p: "linf" or "l2".
+        adaptive: the scale c: |w| if true, 1 if false, or a function from a model's parameters, by name, to c.
+        solver: "apgd" (`ascent.apgd`) or "pga" (`ascent.pga`).
+        steps: gradient steps from each start.
+        rate: of pga, the length of a step as a multiple of the gradient; None for steepest steps.
+        restarts: further starts, at points uniform in the ball; the best of all counts, batch by batch.
+        origin: whether delta = 0 is a candidate; with pga it may be false, as in the report, and a rise negative.
+        warm_start: a result of the same models and batches with `keep_delta`, at a rho not above this one: ascent
+            starts at its perturbations in place of 0, so that no rise is below its own.
+        keep_delta: whether to return the perturbations found.
+        convergence: on how many batches, the first ones, to measure the gain from doubling the steps.
+        perturb: "all" parameters, "weights" without biases, "no_normalisation" layers, or a function of the name.
+        normalise_logits: whether the network's outputs are divided by their standard deviation over classes.
+        stacked: problems (pairs of model and batch) solved at once; changes speed and memory, results by rounding only.
+        states: parameters and buffers of several models, by name [models, *shape]; `model` is then one network.
+        seed: of the restarts.
 
     Returns:
-        Losses at w and the highest losses found.
+        WorstCase.
 
     Raises:
-        ValueError: if rho is negative or not finite, or if there is no step.
+        ValueError: if an option is none of these, or the loss cannot be measured (see `Problems`, `Objective.check`).
+        NotFinite: if a loss is nan or infinite.
     """
-    if steps < 1:
-        raise ValueError(f"steps: got {steps}, wanted a whole number, at least 1")
-    if not 0 <= rho < float("inf"):
-        raise ValueError(f"rho: got {rho}, wanted a finite number, at least 0")
-    found = []
-    for chunk in batches.split(stacked):
-        centre = {name: value.detach()[None].expand(len(chunk), *value.shape) for name, value in parameters.items()}
-        ball = balls.LInf(balls.scale(centre, adaptive), rho)
-        found.append(pga(partial(objective, batches=chunk), centre, ball, steps=steps, rate=rate))
-    base, best = (torch.cat(losses) for losses in zip(*found, strict=True))
-    return PerBatch(base, torch.maximum(base, best) if origin else best)
+    _check(rho, norm, solver, steps, rate, restarts, origin, convergence)
+    how = {"adaptive": adaptive, "perturb": perturb, "normalise_logits": normalise_logits}
+    problems = Problems(model, loss, batches, stacked=stacked, states=states, **how)
+    ascend = ascent.apgd if solver == "apgd" else partial(ascent.pga, rate=rate)
+    warm = _kept(warm_start, problems)
+
+    def solution(chunk: Chunk, steps: int = steps) -> dict[str, Tensor]:
+        ball = NORMS[norm](chunk.scale, rho)
+        base = ascent.at(chunk.loss, chunk.weights, {name: torch.zeros_like(w) for name, w in chunk.weights.items()})
+        chunk.require_finite(base.loss, "at the weights")
+        first = base if warm is None else _warm(chunk, ball, warm)
+        best = ascend(chunk.loss, chunk.weights, ball, first, steps=steps)
+        best = best if warm is None else first.or_better(best)
+        best = base.or_better(best) if origin else best
+        for restart in range(restarts):
+            start = ascent.at(chunk.loss, chunk.weights, _random_start(chunk, ball, seed, restart))
+            best = best.or_better(start.or_better(ascend(chunk.loss, chunk.weights, ball, start, steps=steps)))
+        chunk.require_finite(best.loss, f"at rho {rho}")
+        found = {"base_loss": base.loss, "max_loss": best.loss, "first_order": ball.first_order(base.gradient)}
+        deltas = {f"delta.{name}": value for name, value in best.delta.items()} if keep_delta else {}
+        return {**found, "last_improvement": best.step / steps, **deltas}
+
+    found = problems.solve(solution)
+    delta = {name.removeprefix("delta."): found.pop(name) for name in list(found) if name.startswith("delta.")}
+    rise = found["max_loss"] - found["base_loss"]
+    gain = torch.full_like(rise, math.nan)
+    if convergence:
+        again = Problems(model, loss, problems.first(convergence), stacked=stacked, states=states, **how)
+        twice = again.solve(partial(solution, steps=2 * steps))
+        few = rise[..., :convergence]
+        gain[..., :convergence] = torch.where(few > 0, (twice["max_loss"] - twice["base_loss"]) / few - 1, math.nan)
+    return WorstCase(per_batch=rise, **found, gain_from_doubling=gain, delta=delta or None)
+
+
+def _check(rho, norm, solver, steps, rate, restarts, origin, convergence) -> None:
+    options.radius(rho)
+    options.one_of("norm", norm, tuple(NORMS))
+    options.one_of("solver", solver, SOLVERS)
+    options.whole("steps", steps, least=1)
+    options.whole("restarts", restarts, least=0)
+    options.whole("convergence", convergence, least=0)
+    options.step_length(rate)
+    if solver == "apgd" and rate is not None:
+        raise ValueError(f"rate: got {rate}, wanted none: apgd chooses its own steps")
+    if solver == "apgd" and not origin:
+        raise ValueError("origin: got false, wanted true: apgd always counts its start")
+
+
+def _kept(warm_start: WorstCase | None, problems: Problems) -> Parameters | None:
+    """The perturbations to start from, each [models, batches, *shape]."""
+    if warm_start is None:
+        return None
+    shape = tuple(torch.atleast_2d(warm_start.per_batch).shape)
+    if warm_start.delta is None or shape != problems.shape:
+        got = "no perturbations" if warm_start.delta is None else f"{shape} models and batches"
+        raise ValueError(f"warm_start: got {got}, wanted those of {problems.shape}, kept with keep_delta=True")
+    single = warm_start.per_batch.dim() == 1
+    return {name: value[None] if single else value for name, value in warm_start.delta.items()}
+
+
+def _warm(chunk: Chunk, ball: LInf | L2, warm: Parameters) -> ascent.Point:
+    delta = {name: warm[name][chunk.models, chunk.batches].to(value) for name, value in chunk.weights.items()}
+    return ascent.at(chunk.loss, chunk.weights, ball.project(delta))
+
+
+def _random_start(chunk: Chunk, ball: LInf | L2, seed: int, restart: int) -> Parameters:
+    """A point uniform in the ball that follows from (seed, batch, restart), in units of c the same for every model."""
+    draws = chunk.generators(seed, "restart", restart)
+    normal = chunk.normal(draws)
+    radii = torch.stack([torch.rand((), generator=draw, dtype=torch.float64) for draw in draws])
+    return ball.uniform(normal, radii.to(next(iter(normal.values()))))

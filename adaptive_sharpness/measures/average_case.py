@@ -1,0 +1,91 @@
+"""Average-case sharpness: the mean rise of a batch's loss under random perturbations of the weights, batch by batch."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from adaptive_sharpness import options
+from adaptive_sharpness.balls import NORMS
+from adaptive_sharpness.measures import PerBatch
+from adaptive_sharpness.objective import Parameters
+from adaptive_sharpness.problems import Chunk, Problems
+
+
+@dataclass(frozen=True, repr=False)
+class AverageCase(PerBatch):
+    """What `average_case` finds on each batch, see `PerBatch`.
+
+    Args:
+        max_loss: the highest L_S(w + delta) met; `per_batch` is the mean one less base_loss.
+    """
+
+    max_loss: Tensor
+
+
+def average_case(
+    model: nn.Module | Sequence[nn.Module],
+    loss: Callable[..., Tensor],
+    batches: Iterable,
+    *,
+    rho: float,
+    norm: str = "linf",
+    adaptive: bool | Callable[[Parameters], Parameters] = True,
+    samples: int = 20,
+    perturb: str | Callable[[str], bool] = "all",
+    normalise_logits: bool = False,
+    stacked: int = 1,
+    states: Mapping[str, Tensor] | None = None,
+    seed: int = 0,
+) -> AverageCase:
+    """Estimate E over delta of L_S(w + delta) - L_S(w), for every batch S (Andriushchenko et al. 2023, eq. 2).
+
+    delta is uniform on [-rho c, rho c] in each coordinate for l-infinity, and normal with standard deviation rho c for
+    l2. Perturbations come in pairs delta, -delta: in their mean the first-order term, which says nothing of curvature
+    and would drown it, is 0. They follow from (seed, batch, sample), in units of c the same for every model.
+
+    Args:
+        model: a network in eval mode, or several of one architecture.
+        loss: of (output, target) where a batch is a pair of tensors; of (network, batch) for all else. The mean.
+        batches: an iterable of batches, such as a DataLoader or a list; a tensor, each row a batch; or one pair.
+        rho: scale of the perturbations, in units of c, finite and at least 0.
+        norm: "linf" or "l2".
+        adaptive: the scale c: |w| if true, 1 if false, or a function from a model's parameters, by name, to c.
+        samples: perturbations a batch, an even number.
+        perturb: "all" parameters, "weights" without biases, "no_normalisation" layers, or a function of the name.
+        normalise_logits: whether the network's outputs are divided by their standard deviation over classes.
+        stacked: problems (pairs of model and batch) solved at once; changes speed and memory, results by rounding only.
+        states: parameters and buffers of several models, by name [models, *shape]; `model` is then one network.
+        seed: of the perturbations.
+
+    Returns:
+        AverageCase; its standard error over batches holds that of the samples, since each batch has its own.
+
+    Raises:
+        ValueError: if an option is none of these, or the loss cannot be measured (see `Problems`, `Objective.check`).
+        NotFinite: if a loss is nan or infinite.
+    """
+    options.radius(rho)
+    options.one_of("norm", norm, tuple(NORMS))
+    options.whole("samples", samples, least=2)
+    if samples % 2:
+        raise ValueError(f"samples: got {samples}, wanted an even number: they come in pairs")
+    how = {"adaptive": adaptive, "perturb": perturb, "normalise_logits": normalise_logits}
+    problems = Problems(model, loss, batches, stacked=stacked, states=states, **how)
+
+    def solution(chunk: Chunk) -> dict[str, Tensor]:
+        ball = NORMS[norm](chunk.scale, rho)
+        base = chunk.loss(chunk.weights)
+        chunk.require_finite(base, "at the weights")
+        losses = []
+        for sample in range(samples // 2):
+            delta = ball.random(chunk.normal(chunk.generators(seed, "average case", sample)))
+            for sign in (1, -1):
+                losses.append(chunk.loss({name: w + sign * delta[name] for name, w in chunk.weights.items()}).double())
+                chunk.require_finite(losses[-1], f"at rho {rho}")
+        rise = torch.stack([each - base.double() for each in losses]).mean(dim=0)
+        return {"per_batch": rise, "base_loss": base, "max_loss": torch.stack(losses).amax(dim=0)}
+
+    with torch.no_grad():
+        return AverageCase(**problems.solve(solution))
