@@ -65,9 +65,10 @@ def at(loss: Loss, centre: Parameters, delta: Parameters, step: int = 0, *, last
             losses, gradient = loss(weights), {}
     else:
         leaves = {name: value.requires_grad_() for name, value in weights.items()}
-        losses = loss(leaves)
-        # The problems share nothing, so that the sum's gradient holds the gradient of each.
-        found = torch.autograd.grad(losses.sum(), list(leaves.values()), materialize_grads=True)
+        with torch.enable_grad():  # whatever the caller's mode
+            losses = loss(leaves)
+            # The problems share nothing, so that the sum's gradient holds the gradient of each.
+            found = torch.autograd.grad(losses.sum(), list(leaves.values()), materialize_grads=True)
         gradient = dict(zip(leaves, found, strict=True))
     return Point(delta, losses.detach(), gradient, torch.full(losses.shape, step, device=losses.device))
 
@@ -75,8 +76,8 @@ def at(loss: Loss, centre: Parameters, delta: Parameters, step: int = 0, *, last
 def pga(loss: Loss, centre: Parameters, ball: LInf | L2, start: Point, *, steps: int, rate: float | None) -> Point:
     """Projected gradient ascent: delta <- project(delta + step).
 
-    A step is rate * gradient (the report's solver: Hammoud et al. 2023, section II-B), or without a rate the steepest
-    step of length 2.5 rho / steps in the ball's norm (Madry et al. 2018).
+    A step is rate * gradient (the report's solver: Hammoud et al. 2023, section II-B; in the l2 ball in its scaled
+    coordinates), or without a rate the steepest step of length 2.5 rho / steps in the ball's norm (Madry et al. 2018).
 
     Args:
         loss: from weights, by name [P, *shape], to losses, [P].
@@ -94,7 +95,7 @@ def pga(loss: Loss, centre: Parameters, ball: LInf | L2, start: Point, *, steps:
         if rate is None:
             move = along(_full(start.loss, 2.5 * ball.rho / steps), ball.steepest(point.gradient))
         else:
-            move = {name: rate * value for name, value in point.gradient.items()}
+            move = {name: rate * value for name, value in ball.uphill(point.gradient).items()}
         point = at(loss, centre, ball.project(_plus(point.delta, move)), step, last=step == steps)
         best = point if best is None else best.or_better(point)
     return best
@@ -105,7 +106,8 @@ def apgd(loss: Loss, centre: Parameters, ball: LInf | L2, start: Point, *, steps
 
     Steps are steepest steps of length eta, at first 2 rho, with momentum and a second projection. At each checkpoint a
     problem in which fewer than 3/4 of the steps since the last checkpoint rose, or whose best loss and eta are both
-    what they were there, halves its own eta and goes on from its best point, at rest.
+    what they were there, halves its own eta and goes on from its best point, at rest: here the paper would keep the
+    point before for the next momentum, which points to where the ascent failed.
 
     Args:
         loss: from weights, by name [P, *shape], to losses, [P].
@@ -164,7 +166,7 @@ def _plus(one: Parameters, other: Parameters) -> Parameters:
 
 
 def _with_momentum(ahead: Parameters, delta: Parameters, previous: Parameters) -> Parameters:
-    """x + (1 - m) (z - x) + m (x - y), its terms collected: for a stack of small problems each pass through memory counts."""
+    """x + (1 - m) (z - x) + m (x - y), its terms collected: for small problems each pass through memory counts."""
     return {
         name: ((1 - MOMENTUM) * z).add_(delta[name], alpha=2 * MOMENTUM).sub_(previous[name], alpha=MOMENTUM)
         for name, z in ahead.items()

@@ -12,13 +12,21 @@ from adaptive_sharpness.objective import Parameters
 
 
 def norm(values: Parameters) -> Tensor:
-    """The 2-norm of each problem's vector, over all names, [P]."""
-    return sum(value.flatten(1).square().sum(dim=1) for value in values.values()).sqrt()
+    """The 2-norm of each problem's vector, over all names, [P].
+
+    Summed in float64: in float32 the square of a small gradient, of a saturated network say, would be 0.
+    """
+    lengths = [torch.linalg.vector_norm(_flat(value), dim=1, dtype=torch.float64) for value in values.values()]
+    return torch.stack(lengths).norm(dim=0).to(next(iter(values.values())))
 
 
 def along(factor: Tensor, values: Parameters) -> Parameters:
     """Each problem's vector times its factor, [P]."""
     return {name: factor.reshape(-1, *[1] * (value.dim() - 1)) * value for name, value in values.items()}
+
+
+def _flat(value: Tensor) -> Tensor:
+    return value[..., None].flatten(1)  # a parameter may be a scalar, its stack then [P]
 
 
 class LInf:
@@ -53,7 +61,15 @@ class LInf:
         Returns:
             Steps.
         """
-        return {name: self._scale[name] * value.sign() for name, value in gradient.items()}
+        # sign(nan) is 0 in torch, which would hide it; this is nan, and the sign of all else that is no subnormal.
+        return {
+            name: (value / torch.finfo(value.dtype).tiny).clamp(-1, 1) * self._scale[name]
+            for name, value in gradient.items()
+        }
+
+    def uphill(self, gradient: Parameters) -> Parameters:
+        """The gradient in the coordinates in which `project` gives the nearest point: here those of the weights."""
+        return gradient
 
     def first_order(self, gradient: Parameters) -> Tensor:
         """The highest rise of the linearised loss in the ball: rho ||c gradient||_1.
@@ -64,7 +80,7 @@ class LInf:
         Returns:
             Rises, [P].
         """
-        return self.rho * sum((self._scale[name] * value).abs().flatten(1).sum(1) for name, value in gradient.items())
+        return self.rho * sum(_flat(self._scale[name] * value).abs().sum(1) for name, value in gradient.items())
 
     def uniform(self, draws: Parameters, _: Tensor) -> Parameters:
         """Points uniform in the ball.
@@ -115,7 +131,9 @@ class L2:
         """
         moving = {name: torch.where(self._scale[name] > 0, value, 0) for name, value in delta.items()}
         length = norm({name: value / self._positive(name) for name, value in moving.items()})
-        return along(torch.where(length > self.rho, self.rho / length, 1), moving)
+        # What lies outside by rounding alone is left as it is, so that projecting twice is projecting once, to the bit.
+        outside = length > self.rho * (1 + 16 * torch.finfo(length.dtype).eps)
+        return along(torch.where(outside, self.rho / length, 1), moving)
 
     def steepest(self, gradient: Parameters) -> Parameters:
         """The step of length 1, ||step / c||_2 = 1, along which a linear function rises most.
@@ -132,6 +150,10 @@ class L2:
         length = norm(scaled)
         unit = along(torch.where(length > 0, 1 / length, 0), scaled)
         return {name: self._scale[name] * value for name, value in unit.items()}
+
+    def uphill(self, gradient: Parameters) -> Parameters:
+        """The gradient in the coordinates in which `project` gives the nearest point, u = delta / c: c^2 gradient."""
+        return {name: self._scale[name].square() * value for name, value in gradient.items()}
 
     def first_order(self, gradient: Parameters) -> Tensor:
         """The highest rise of the linearised loss in the ball: rho ||c gradient||_2.
@@ -155,7 +177,7 @@ class L2:
             Perturbations.
         """
         free = {name: torch.where(self._scale[name] > 0, value, 0) for name, value in draws.items()}
-        dimensions = sum((self._scale[name] > 0).flatten(1).sum(1) for name in draws).clamp(min=1)
+        dimensions = sum(_flat(self._scale[name] > 0).sum(1) for name in draws).clamp(min=1)
         length = norm(free)
         reach = torch.where(length > 0, self.rho * radii ** (1 / dimensions) / length, 0)
         return self.project({name: self._scale[name] * value for name, value in along(reach, free).items()})

@@ -8,6 +8,8 @@ from pathlib import Path
 from jsonschema import Draft202012Validator, validators
 from jsonschema.exceptions import ValidationError, best_match
 
+from adaptive_sharpness import plan
+
 PACKAGE = Path(__file__).parent
 
 
@@ -111,7 +113,9 @@ def _contradictions(config: Mapping) -> Iterator[str]:
             wanted += [_module(where, "network", name, block, "architectures")]
     for name, block in config["measures"].items():
         wanted += [_module(f"measures.{name}", "estimator", name, block, "measures")]
-        wanted += [(f"measures.{name}.stacked.{key}", key, architectures) for key in block.get("stacked", {})]
+        for key in ("stacked", "batches"):
+            own = block.get(key) if isinstance(block.get(key), Mapping) else {}
+            wanted += [(f"measures.{name}.{key}.{each}", each, architectures) for each in own]
     for key in ("rho", "published"):
         for measure, grids in config.get(key, {}).items():
             wanted += [(f"{key}.{measure}", measure, list(config["measures"]))]
@@ -121,9 +125,13 @@ def _contradictions(config: Mapping) -> Iterator[str]:
     for name in architectures:
         if not any(name in grids for grids in config["rho"].values()):
             yield f"rho: got no radii for {name}, wanted some under at least one measure, such as {name}: [0.01, 0.1]"
+    for name, block in config["measures"].items():
+        yield from _estimator(name, block)
     for measure, grids in config["rho"].items():
         for name, grid in grids.items():
-            yield from _grid(f"rho.{measure}.{name}", grid)
+            yield from _grid(f"rho.{measure}.{name}", grid, config["measures"][measure].get("estimator", measure))
+            if plan.measure(config, measure, name)["batches"] is None:
+                yield f"measures.{measure}.batches.{name}: is missing, wanted a whole number of batches, at least 2"
 
 
 def _module(where: str, key: str, name: str, block: Mapping, folder: str) -> tuple[str, str, list[str]]:
@@ -131,9 +139,26 @@ def _module(where: str, key: str, name: str, block: Mapping, folder: str) -> tup
     return f"{where}.{key}" if key in block else where, block.get(key, name), modules(folder)
 
 
-def _grid(where: str, grid: list) -> Iterator[str]:
+def _estimator(name: str, block: Mapping) -> Iterator[str]:
+    """What an estimator's function does not take."""
+    estimator, where = block.get("estimator", name), f"measures.{name}"
+    known = plan.options(estimator)
+    if not known:
+        yield f"{where}: got a module without {estimator}(..., *, seed), wanted one with it in measures/{estimator}.py"
+    allowed = [key for key in known if key not in plan.NOT_IN_CONFIG]
+    yield from (_unknown(f"{where}.options.{key}", key, allowed) for key in block["options"] if key not in allowed)
+    if "stacked" in block and "stacked" not in known:
+        yield f"{where}.stacked: got {block['stacked']}, wanted none: {estimator} solves one problem at a time"
+
+
+def _grid(where: str, grid: list | str, estimator: str) -> Iterator[str]:
+    if "rho" in plan.options(estimator):
+        if grid == "none":
+            yield f"{where}: got none, wanted a list of radii, such as [0.01, 0.02]: {estimator} measures in a ball"
+    elif grid != "none":
+        yield f"{where}: got {grid}, wanted none: {estimator} knows no radius"
     for position, rho in enumerate(grid):
-        if rho in grid[:position]:
+        if grid != "none" and rho in grid[:position]:
             yield f"{where}[{position}]: got {rho} a second time, wanted every rho once"
 
 

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#777777"  # Okabe & Ito 2008, distinct to colour-blind readers
+COLORS = (ORANGE, BLUE, "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")  # theirs too
 STYLE = {
     "font.size": 8,
     "axes.titlesize": 9,
@@ -46,9 +47,10 @@ def scatter(runs: pd.DataFrame, tau: pd.DataFrame) -> Figure:
         figure, panels = _panels(tau)
         for panel, (name, rows) in zip(panels, _by_architecture(tau), strict=True):
             row = _shown(rows)
-            models = runs[(runs["architecture"] == name) & (runs["rho"] == row["rho"])]
+            models = runs[(runs["architecture"] == name) & _same(runs["rho"], row["rho"])]
             panel.plot(models["sharpness"], models["test_loss"], "o", ms=4, mfc=BLUE, mec="white", mew=0.5, alpha=0.85)
-            title = f"{name}, ρ = {row['rho']:g}, n = {row['n']}\n{_tau(row)}"
+            radius = f", ρ = {row['rho']:g}" if np.isfinite(row["rho"]) else ""
+            title = f"{name}{radius}, n = {row['n']}\n{_tau(row)}"
             panel.set(title=title, xlabel="sharpness", ylabel="test loss")
             panel.ticklabel_format(axis="x", style="plain")
             panel.locator_params(axis="x", nbins=4)
@@ -59,11 +61,12 @@ def tau_against_rho(tau: pd.DataFrame) -> Figure:
     """Tau against rho with its 95 % interval, a panel an architecture; the published value beside it.
 
     Args:
-        tau: rows of `tables.tau_table`, of one protocol and measure.
+        tau: rows of `tables.tau_table`, of one protocol and measure; those without a rho are left out.
 
     Returns:
         The figure.
     """
+    tau = tau[tau["rho"].notna()]
     with mpl.rc_context(STYLE):
         figure, panels = _panels(tau, sharey=True)
         for panel, (name, rows) in zip(panels, _by_architecture(tau), strict=True):
@@ -72,15 +75,50 @@ def tau_against_rho(tau: pd.DataFrame) -> Figure:
             panel.vlines(rows["rho"], rows["tau_low"], rows["tau_high"], color=BLUE, lw=1)
             if rows["published_tau"].notna().any():
                 panel.plot(rows["rho"], rows["published_tau"], "D", ms=5, color=ORANGE, label="published")
-            panel.set(title=f"{name}, n = {rows['n'].max()}", xlabel="ρ", xscale="log")
-            panel.set_xticks(rows["rho"], [f"{rho:g}" for rho in rows["rho"]], rotation=45)
-            panel.minorticks_off()
-        panels[0].set_ylabel("τ, with 95 % interval")
-        named = {
-            label: line for panel in panels for line, label in zip(*panel.get_legend_handles_labels(), strict=True)
-        }
-        figure.legend(named.values(), named, loc="outside lower center", ncols=2)
+            _radii(panel, f"{name}, n = {rows['n'].max()}", rows["rho"])
+        _finish(figure, panels, "τ, with 95 % interval")
     return figure
+
+
+def share_of_best(estimates: pd.DataFrame) -> Figure:
+    """What each measure finds as a share of the best value found, against rho, a panel an architecture.
+
+    Args:
+        estimates: rows of `estimates.estimates`, of one protocol.
+
+    Returns:
+        The figure: how far from the worst case a measure stops, in the mean over models and for the lowest model.
+    """
+    compared = estimates[estimates["share_of_best"].notna()]
+    with mpl.rc_context(STYLE):
+        figure, panels = _panels(compared, sharey=True)
+        for panel, (name, rows) in zip(panels, _by_architecture(compared), strict=True):
+            panel.axhline(1, color=GREY, lw=0.8)
+            for color, (measure, each) in zip(COLORS, rows.groupby("measure", sort=False), strict=False):
+                panel.plot(each["rho"], each["share_of_best"], "o-", ms=4, lw=1, color=color, label=measure)
+                panel.plot(each["rho"], each["worst_share"], ":", lw=1, color=color)
+            _radii(panel, f"{name}, n = {rows['models'].max()}", rows["rho"].drop_duplicates())
+        _finish(figure, panels, "share of the best value found")
+    return figure
+
+
+def _radii(panel: Axes, title: str, radii: pd.Series) -> None:
+    panel.set(title=title, xlabel="ρ", xscale="log")
+    panel.set_xticks(radii, [f"{rho:g}" for rho in radii], rotation=45)
+    panel.minorticks_off()
+
+
+def _finish(figure: Figure, panels: list[Axes], ylabel: str) -> None:
+    """A label on the first panel of every line, and one legend."""
+    for panel in panels:
+        if panel.get_subplotspec().is_first_col():
+            panel.set_ylabel(ylabel)
+    named = {label: line for panel in panels for line, label in zip(*panel.get_legend_handles_labels(), strict=True)}
+    figure.legend(named.values(), named, loc="outside lower center", ncols=4)
+
+
+def _same(radii: pd.Series, rho: float) -> pd.Series:
+    return radii == rho if np.isfinite(rho) else radii.isna()
 
 
 def _panels(tau: pd.DataFrame, **options) -> tuple[Figure, list[Axes]]:

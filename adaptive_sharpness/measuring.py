@@ -2,6 +2,7 @@
 
 import json
 import logging
+import math
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -15,19 +16,16 @@ from torch.nn import functional
 from adaptive_sharpness import architectures
 from adaptive_sharpness.dataset import Dataset, Nodes, Split
 from adaptive_sharpness.measures import draw_batches, measure
-from adaptive_sharpness.objective import Objective
+from adaptive_sharpness.objective import NotFinite
 
 log = logging.getLogger(__name__)
 
 
-def networks(
-    name: str, block: Mapping, checkpoint: str | Path, made_from: Mapping[str, str]
-) -> Iterator[tuple[int, nn.Module]]:
+def networks(block: Mapping, checkpoint: str | Path, made_from: Mapping[str, str]) -> Iterator[tuple[int, nn.Module]]:
     """The trained networks of a checkpoint, one at a time.
 
     Args:
-        name: the architecture's name in config.
-        block: its block there.
+        block: the architecture's block in config: network, options, loss, training.
         checkpoint: what `pool.Pool.save` wrote.
         made_from: what it should have been made from, see `job.made_from`.
 
@@ -52,10 +50,9 @@ def networks(
 
 
 def sharpness(
-    name: str,
     block: Mapping,
     how: Mapping,
-    rho: float,
+    rho: float | None,
     checkpoint: str | Path,
     made_from: Mapping[str, str],
     dataset: Dataset,
@@ -64,32 +61,42 @@ def sharpness(
     """Measure every model of a checkpoint, all on the same batches.
 
     Args:
-        name: the architecture's name in config.
-        block: its block there.
+        block: the architecture's block in config: network, options, loss, training.
         how: the measure's block: estimator, batches, batch_size, seed, options; stacked and hops for this architecture.
-        rho: radius of the ball, in units of its scale.
+        rho: radius of the ball, in units of its scale; None for a measure without one.
         checkpoint: what `pool.Pool.save` wrote.
         made_from: what it should have been made from, see `job.made_from`.
         dataset: on the CPU.
         device: where to measure.
 
     Returns:
-        A row for every model and batch: seed, batch, base_loss, max_loss.
+        A row for every model and batch: seed, batch, sharpness, base_loss, and what the measure adds. Of a model with a
+        loss that is not finite all values are nan.
     """
     split = dataset.train.to(device)
-    batches = draw_batches(len(split), how["batches"], how["batch_size"], how["seed"]).to(device)
-    options = {**how["options"], "stacked": how["stacked"]}
+    batches = draw_batches(len(split), how["batches"], how["batch_size"], how["seed"])
+    options = _options(block, how, rho)
+    tables = []
+    for seed, network in networks(block, checkpoint, made_from):
+        seen = _seen(split, network.to(device), how["hops"])
+        try:
+            loss = partial(seen.loss, getattr(functional, block["loss"]))
+            found = measure(how["estimator"], network, loss, batches, options).columns()
+        except NotFinite as error:
+            log.warning("seed %d has no sharpness: %s", seed, error)
+            found = {"sharpness": math.nan, "base_loss": math.nan}
+        tables.append(pd.DataFrame({"seed": seed, "batch": range(len(batches)), **found}))
+        log.info("seed %d sharpness %.6g", seed, tables[-1]["sharpness"].mean())
+    return pd.concat(tables, ignore_index=True)
+
+
+def _options(block: Mapping, how: Mapping, rho: float | None) -> dict:
+    options = {**how["options"], "seed": how["seed"]}
+    options |= {} if rho is None else {"rho": rho}
+    options |= {} if how["stacked"] is None else {"stacked": how["stacked"]}
     if options.get("rate") == "training":
         options["rate"] = block["training"]["rate"]
-    tables = []
-    for seed, network in networks(name, block, checkpoint, made_from):
-        seen = _seen(split, network.to(device), how["hops"])
-        objective = Objective(network, partial(seen.loss, getattr(functional, block["loss"])))
-        found = measure(how["estimator"], objective, dict(network.named_parameters()), rho, batches, options)
-        losses = {"base_loss": found.base_loss.cpu().double(), "max_loss": found.max_loss.cpu().double()}
-        tables.append(pd.DataFrame({"seed": seed, "batch": range(len(batches)), **losses}))
-        log.info("seed %d sharpness %.6g", seed, found.rise.mean().item())
-    return pd.concat(tables, ignore_index=True)
+    return options
 
 
 @torch.no_grad()
@@ -100,6 +107,7 @@ def _seen(split: Split, network: nn.Module, hops: int | None) -> Split:
     if not isinstance(split, Nodes):
         raise ValueError(f"hops: got {hops}, wanted none: the data set is no graph")
     part, index = split.within(hops), torch.arange(len(split), device=split.targets.device)
-    if not torch.allclose(part.apply(network, index), split.apply(network, index), rtol=1e-4, atol=1e-5):
+    outputs, wanted = part.apply(network, index), split.apply(network, index)
+    if not torch.allclose(outputs, wanted, rtol=1e-4, atol=1e-5, equal_nan=True):
         raise ValueError(f"hops: got {hops}, wanted as many as the network has message passing layers: outputs differ")
     return part

@@ -20,8 +20,8 @@ class Objective:
 
     Args:
         network: gives the function; its own parameters and buffers stand in where a state has none.
-        loss: the mean loss on a batch, a scalar. Of (output, target) where a batch is a pair of tensors (input, target);
-            else of (network, batch), where the network is a function of what its forward() takes.
+        loss: the mean loss on a batch, a scalar. Of (output, target) where a batch is a pair of tensors, (input,
+            target); else of (network, batch), where the network is a function of what its forward() takes.
         normalise_logits: whether the network's outputs z become z / sqrt(mean_k (z_k - mean z)^2), k over the last
             dimension (Andriushchenko et al. 2023, section 3: sharpness that ignores the scale of the logits).
 
@@ -50,12 +50,15 @@ class Objective:
             return partial(_swapped, vmap(self._one, in_dims=(0, None)), batches[0])
         return partial(_swapped, vmap(self._one), _stack(batches))
 
-    def check(self, state: Parameters, batch: Any) -> None:
+    def check(self, state: Parameters, batch: Any) -> Tensor:
         """Refuse what cannot be measured. Leaves the state and the global random state as they are.
 
         Args:
             state: of one model, by name.
             batch: one.
+
+        Returns:
+            The loss.
 
         Raises:
             ValueError: if the loss is no scalar, or two identical calls differ in it or leave another state behind.
@@ -67,11 +70,16 @@ class Objective:
         if not isinstance(first, Tensor) or first.dim():
             got = f"shape {list(first.shape)}" if isinstance(first, Tensor) else type(first).__name__
             raise ValueError(f"loss: got {got}, wanted a scalar tensor: the mean over the batch")
-        changed = [name for name, value in copy.items() if not torch.equal(value, state[name])]
+        changed = [name for name, value in copy.items() if not _equal(value, state[name])]
         if changed:
-            raise ValueError(f"{changed[0]} changes when the network is called, wanted a network that leaves it as it is")
+            raise ValueError(
+                f"{changed[0]} changes when the network is called, wanted a network that leaves it as it is"
+            )
         if not torch.isclose(first, second, rtol=1e-5, atol=0, equal_nan=True):  # some GPU kernels differ in a last bit
-            raise ValueError(f"loss: got {first:.9g} and then {second:.9g} from the same call, wanted no randomness in it")
+            raise ValueError(
+                f"loss: got {first:.9g} and then {second:.9g} from the same call, wanted no randomness in it"
+            )
+        return first
 
     def _one(self, state: Parameters, batch: Any) -> Tensor:
         network = partial(self._output, state)
@@ -85,6 +93,11 @@ class Objective:
 def is_pair(batch: Any) -> bool:
     """Whether a batch is (input, target), both tensors."""
     return isinstance(batch, tuple | list) and len(batch) == 2 and all(isinstance(each, Tensor) for each in batch)
+
+
+def _equal(one: Tensor, other: Tensor) -> bool:
+    """Whether two tensors hold the same numbers; nan, as in a network that diverged, is a number here."""
+    return one.shape == other.shape and bool(((one == other) | ((one != one) & (other != other))).all())
 
 
 def _stack(batches: Sequence):

@@ -12,13 +12,16 @@ from adaptive_sharpness.correlation import consistency
 CRITICAL_Z = 1.96
 
 
-def render(tau: pd.DataFrame, runs: pd.DataFrame, figures: Iterable[Mapping], published: Mapping) -> str:
+def render(
+    tau: pd.DataFrame, runs: pd.DataFrame, estimates: pd.DataFrame, figures: Iterable[Mapping], published: Mapping
+) -> str:
     """Render the page.
 
     Args:
         tau: what `tables.tau_table` returns.
         runs: what `tables.runs` returns.
-        figures: {protocol, measure, name, path} of each SVG.
+        estimates: what `estimates.estimates` returns.
+        figures: {protocol, measure, name, path} of each SVG; one that compares measures has no measure.
         published: published[measure][architecture] with rho, tau and n.
 
     Returns:
@@ -28,6 +31,7 @@ def render(tau: pd.DataFrame, runs: pd.DataFrame, figures: Iterable[Mapping], pu
     page = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(template)
     return page.render(
         rows=replication(tau, published).to_dict("records"),
+        estimates=estimates.to_dict("records"),
         figures=[{**each, "source": _inline(each["path"])} for each in figures],
         devices=sorted(runs["device"].unique()),
         versions=sorted(runs["versions"].unique()),

@@ -51,15 +51,15 @@ class Chunk:
         each = [{n: torch.randn(s, generator=draw, dtype=torch.float64) for n, s in shapes.items()} for draw in draws]
         return {name: torch.stack([one[name] for one in each]).to(value) for name, value in self.weights.items()}
 
-    def require_finite(self, losses: Tensor, where: str) -> None:
-        """Refuse losses that are nan or infinite.
+    def require_finite(self, losses: Tensor, where: str, what: str = "loss") -> None:
+        """Refuse losses, or what else there is of each problem, that are nan or infinite.
 
         Raises:
             NotFinite: naming the first such model and batch.
         """
         for model, batch, loss in zip(self.models, self.batches, losses.tolist(), strict=True):
             if not math.isfinite(loss):
-                raise NotFinite(f"model {model}, batch {batch}: got a loss of {loss} {where}, wanted a finite number")
+                raise NotFinite(f"model {model}, batch {batch}: got a {what} of {loss} {where}, wanted a finite number")
 
 
 class Problems:
@@ -81,7 +81,8 @@ class Problems:
 
     Raises:
         ValueError: if there is no model, no batch, or an empty batch; if models differ in more than their numbers; if
-            nothing is perturbed, or what needs no gradient; if a scale is negative or of another shape.
+            states are not the network's, stacked; if nothing is perturbed, or what needs no gradient; if a scale is
+            negative or of another shape.
     """
 
     def __init__(
@@ -101,19 +102,38 @@ class Problems:
         if not models:
             raise ValueError("model: got an empty list, wanted at least one network")
         self._network, self._stacked = models[0], stacked
+        if states is not None and len(models) > 1:
+            raise ValueError(
+                f"model: got {len(models)} networks and states, wanted one network that gives the function"
+            )
         self._several = not isinstance(model, nn.Module) or states is not None
         self._objectives = [Objective(each, loss, normalise_logits=normalise_logits) for each in models]
-        self._names = _perturbed(models[0], perturb)
+        self._names, *_ = [_perturbed(each, perturb) for each in models]
         self._states = _stack(models) if states is None else _checked(models[0], states)
         self._count = len(next(iter(self._states.values())))
-        self._batches = _listed(batches, next(iter(self._states.values())).device)
-        self._scale = _scale({name: self._states[name] for name in self._names}, adaptive)
-        self._objectives[0].check({name: value[0] for name, value in self._states.items()}, self._batches[0])
+        self._in_network = self._count == 1 and states is None
+        self._devices = sorted({value.get_device() for value in self._states.values() if value.is_cuda})
+        with self._random_state_kept():  # a DataLoader draws a seed
+            self._batches = _listed(batches, next(iter(self._states.values())).device)
+            self._scale = _scale({name: self._states[name] for name in self._names}, adaptive)
+        for position, objective in enumerate(self._objectives):
+            state = {name: value[position] for name, value in self._states.items()}
+            own, first = (each.check(state, self._batches[0]) for each in (objective, self._objectives[0]))
+            if not torch.isclose(own, first, rtol=1e-5, atol=0, equal_nan=True):
+                raise ValueError(
+                    f"model {position}: got another loss from it than from model 0 with its parameters, "
+                    f"wanted one architecture"
+                )
 
     @property
     def shape(self) -> tuple[int, int]:
         """(models, batches)."""
         return self._count, len(self._batches)
+
+    @property
+    def perturbed(self) -> dict[str, torch.Size]:
+        """The shapes of one model's parameters that are perturbed, by name."""
+        return {name: self._states[name].shape[1:] for name in self._names}
 
     def first(self, batches: int) -> list:
         """The first batches."""
@@ -130,13 +150,17 @@ class Problems:
             as float64 on the CPU.
         """
         found: dict[str, Tensor] = {}
-        for chunk in self._chunks():
-            for name, value in solution(chunk).items():
-                value = value.double().cpu() if value.dim() == 1 else value
-                if name not in found:
-                    found[name] = value.new_empty((*self.shape, *value.shape[1:]))
-                found[name][chunk.models, chunk.batches] = value
+        with self._random_state_kept():  # a loss may draw numbers that make no difference to it
+            for chunk in self._chunks():
+                for name, value in solution(chunk).items():
+                    value = value.double().cpu() if value.dim() == 1 else value
+                    if name not in found:
+                        found[name] = value.new_empty((*self.shape, *value.shape[1:]))
+                    found[name][chunk.models, chunk.batches] = value
         return found if self._several else {name: value[0] for name, value in found.items()}
+
+    def _random_state_kept(self):
+        return torch.random.fork_rng(devices=self._devices)
 
     def _chunks(self) -> Iterator[Chunk]:
         alike: dict[Any, list[int]] = {}
@@ -148,7 +172,7 @@ class Problems:
                 yield self._chunk(*map(list, zip(*some, strict=True)))
 
     def _chunk(self, models: list[int], batches: list[int]) -> Chunk:
-        fixed = {} if self._count == 1 else self._some(models, self._states, self._states.keys() - set(self._names))
+        fixed = {} if self._in_network else self._some(models, self._states, self._states.keys() - set(self._names))
         loss = self._objectives[0].on([self._batches[position] for position in batches])
         return Chunk(
             models,
@@ -169,8 +193,7 @@ def _listed(batches: Iterable, device: torch.device) -> list:
         batches = batches.unbind()
     elif isinstance(batches, tuple) and is_pair(batches):
         batches = [batches]
-    with torch.random.fork_rng():  # a DataLoader draws a seed
-        listed = [_on(batch, device) for batch in batches]
+    listed = [_on(batch, device) for batch in batches]
     if not listed:
         raise ValueError("batches: got none, wanted at least one")
     for position, batch in enumerate(listed):
@@ -180,8 +203,10 @@ def _listed(batches: Iterable, device: torch.device) -> list:
 
 
 def _on(batch: Any, device: torch.device) -> Any:
-    if is_pair(batch):
-        return tuple(each.to(device) for each in batch)
+    if type(batch) is dict:
+        return {key: _on(each, device) for key, each in batch.items()}
+    if type(batch) in (tuple, list):
+        return type(batch)(_on(each, device) for each in batch)
     return batch.to(device) if hasattr(batch, "to") else batch
 
 
@@ -200,12 +225,15 @@ def _perturbed(network: nn.Module, perturb: str | Callable[[str], bool]) -> list
         options.one_of("perturb", perturb, PERTURBED)
         left_out = _normalisation(network) if perturb == "no_normalisation" else set()
         names = [name for name, value in parameters.items() if id(value) not in left_out]
-        names = [name for name in names if perturb != "weights" or name.split(".")[-1] != "bias"]
+        if perturb == "weights":  # torch's biases are bias, in_proj_bias, bias_ih_l0, ...
+            names = [name for name in names if "bias" not in name.split(".")[-1].split("_")]
     if not names:
         raise ValueError(f"perturb: got {perturb}, which leaves no parameter, wanted at least one")
     for name in names:
         if not parameters[name].requires_grad:
-            raise ValueError(f"{name} does not require a gradient, wanted one that does, or a perturb that leaves it out")
+            raise ValueError(
+                f"{name} does not require a gradient, wanted one that does, or a perturb that leaves it out"
+            )
     return names
 
 
@@ -221,7 +249,7 @@ def _state(network: nn.Module) -> Parameters:
 
 def _stack(models: Sequence[nn.Module]) -> Parameters:
     states = [_state(each) for each in models]
-    shapes = [{name: value.shape for name, value in state.items()} for state in states]
+    shapes = [{name: (value.shape, value.dtype) for name, value in state.items()} for state in states]
     if any(each != shapes[0] for each in shapes):
         raise ValueError("model: got networks of different parameters or buffers, wanted one architecture")
     if len(states) == 1:  # a view
@@ -231,22 +259,28 @@ def _stack(models: Sequence[nn.Module]) -> Parameters:
 
 def _checked(network: nn.Module, states: Mapping[str, Tensor]) -> Parameters:
     own = _state(network)
-    counts = {len(states[name]) for name in own if name in states}
-    wrong = [name for name in own if name not in states or states[name].shape[1:] != own[name].shape]
-    if wrong or len(counts) != 1:
-        raise ValueError(f"states: got {wrong[0] if wrong else counts} wrong, wanted the network's shapes, stacked")
+    for name, value in own.items():
+        if name not in states or not states[name].dim() or states[name].shape[1:] != value.shape:
+            got = f"shape {list(states[name].shape)}" if name in states else "nothing"
+            wanted = ", ".join(["models", *map(str, value.shape)])
+            raise ValueError(f"states: got {got} for {name}, wanted [{wanted}]")
+    counts = sorted({len(states[name]) for name in own})
+    if len(counts) != 1 or counts == [0]:
+        raise ValueError(f"states: got {counts} models, wanted one number of models, at least 1")
     return {name: states[name].detach().to(value.device) for name, value in own.items()}
 
 
 def _scale(weights: Parameters, adaptive: bool | Callable[[Parameters], Parameters]) -> Parameters:
     if not callable(adaptive):
+        if not isinstance(adaptive, bool):
+            raise ValueError(f"adaptive: got {adaptive!r}, wanted true, false, or a function of the parameters")
         return {name: value.abs() if adaptive else torch.ones_like(value) for name, value in weights.items()}
     scales = []
     for model in range(len(next(iter(weights.values())))):
         own = {name: value[model] for name, value in weights.items()}
-        scales.append(adaptive(dict(own)))
+        scales.append(adaptive({name: value.clone() for name, value in own.items()}))
         for name, value in own.items():
             c = scales[-1].get(name)
-            if c is None or c.shape != value.shape or not (c.isfinite() & (c >= 0)).all():
+            if not isinstance(c, Tensor) or c.shape != value.shape or not (c.isfinite() & (c >= 0)).all():
                 raise ValueError(f"adaptive: got a scale for {name} that does not fit, wanted its shape, at least 0")
     return {name: torch.stack([each[name].detach().to(value) for each in scales]) for name, value in weights.items()}

@@ -17,8 +17,8 @@ def runs(training: Iterable[Mapping], sharpness: Iterable[Mapping]) -> pd.DataFr
     Args:
         training: shards, each {path, protocol, architecture}; a csv with seed, epochs, train_loss, test_loss, accuracy,
             device and versions.
-        sharpness: shards, each {path, protocol, architecture, measure, rho}; a parquet with seed, batch, base_loss,
-            max_loss, device and versions.
+        sharpness: shards, each {path, protocol, architecture, measure, rho}; a parquet with seed, batch, sharpness,
+            base_loss, device and versions, and max_loss where the measure has one.
 
     Returns:
         In the order of the shards, the columns named above, and sharpness, its standard_error over batches, base_loss,
@@ -26,29 +26,37 @@ def runs(training: Iterable[Mapping], sharpness: Iterable[Mapping]) -> pd.DataFr
         train_versions of training.
 
     Raises:
-        ValueError: if models of a pool were trained or measured on different devices.
+        ValueError: if models of a pool were trained or measured on different devices, or a model was not trained.
     """
     trained = pd.concat([_labelled(pd.read_csv, shard) for shard in training])
     trained = trained.rename(columns={"device": "train_device", "versions": "train_versions"})
-    measured = pd.concat([_per_model(_labelled(pd.read_parquet, shard)) for shard in sharpness])
-    table = measured.merge(trained, on=["protocol", "architecture", "seed"], validate="many_to_one")
-    table = table.astype({"rho": float})
+    measured = pd.concat([_per_model(read(shard)) for shard in sharpness], ignore_index=True)
+    how = {"how": "left", "validate": "many_to_one", "indicator": True}
+    table = measured.merge(trained, on=["protocol", "architecture", "seed"], **how)
+    unknown = table[table.pop("_merge") == "left_only"]
+    if len(unknown):
+        pool, seed = tuple(unknown.iloc[0][POOL]), unknown.iloc[0]["seed"]
+        raise ValueError(f"pool {pool}: got no training row of seed {seed}, wanted one for every model measured")
     for column in ("device", "train_device"):
         _refuse_mixed(table, column)
     return table
 
 
-def _labelled(read, shard: Mapping) -> pd.DataFrame:
+def read(shard: Mapping) -> pd.DataFrame:
+    """What a measuring job wrote, with the labels of its pool; rho is nan where the measure knows none."""
+    return _labelled(pd.read_parquet, {**shard, "rho": np.nan if shard["rho"] == "none" else float(shard["rho"])})
+
+
+def _labelled(reader, shard: Mapping) -> pd.DataFrame:
     labels = {name: value for name, value in shard.items() if name in POOL}
-    return read(Path(shard["path"])).assign(**labels)
+    return reader(Path(shard["path"])).assign(**labels)
 
 
 def _per_model(batches: pd.DataFrame) -> pd.DataFrame:
-    batches = batches.assign(sharpness=batches["max_loss"] - batches["base_loss"])
     models = batches.groupby([*POOL, "seed", "device", "versions"], as_index=False, dropna=False, sort=False)
-    each = models[["base_loss", "max_loss", "sharpness"]].mean(skipna=False)
+    means = ["base_loss", *batches.columns.intersection(["max_loss"]), "sharpness"]
     deviation = models["sharpness"].agg(lambda rises: rises.std(ddof=1) / np.sqrt(len(rises)))
-    return each.assign(standard_error=deviation["sharpness"])
+    return models[means].mean(skipna=False).assign(standard_error=deviation["sharpness"])
 
 
 def _refuse_mixed(table: pd.DataFrame, column: str) -> None:

@@ -62,8 +62,9 @@ def _plain(value: Tensor) -> float | Tensor:
 
 
 def _shown(value: float | Tensor) -> str:
-    """A number, or the range of several."""
+    """A number, or the range of several, of those that are numbers."""
     values = torch.as_tensor(value)
+    values = values if values.isnan().all() else values[~values.isnan()]
     low, high = f"{values.min():.4g}", f"{values.max():.4g}"
     return low if low == high else f"{low} to {high}"
 

@@ -72,8 +72,10 @@ def hessian(
         chunk.require_finite(base, "at the weights")
         product, size = _product(chunk)
         signs = [np.sign(_vector(chunk, seed, number, size)) for number in range(1, vectors + 1)]
-        found = {"per_batch": _largest(product, _vector(chunk, seed, 0, size), chunk), "base_loss": base}
-        return {**found, "trace": base.new_tensor([np.mean([sign @ product(sign) for sign in signs])])}
+        trace = torch.tensor([np.mean([sign @ product(sign) for sign in signs])], dtype=torch.float64)
+        chunk.require_finite(trace, "at the weights", what="curvature")  # ARPACK would fail with a riddle
+        largest = _largest(product, _vector(chunk, seed, 0, size), chunk)
+        return {"per_batch": largest, "base_loss": base, "trace": trace}
 
     return Curvature(**Problems(model, loss, batches, states=states, **how).solve(solution))
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from adaptive_sharpness import ascent, options
-from adaptive_sharpness.balls import NORMS, L2, LInf
+from adaptive_sharpness.balls import L2, NORMS, LInf
 from adaptive_sharpness.measures import PerBatch
 from adaptive_sharpness.objective import Parameters
 from adaptive_sharpness.problems import Chunk, Problems
@@ -103,6 +103,8 @@ def worst_case(
         ball = NORMS[norm](chunk.scale, rho)
         base = ascent.at(chunk.loss, chunk.weights, {name: torch.zeros_like(w) for name, w in chunk.weights.items()})
         chunk.require_finite(base.loss, "at the weights")
+        slope = ball.first_order(base.gradient)
+        chunk.require_finite(slope, "at the weights", what="first-order rise")  # sign(nan) is 0, a step that hides it
         first = base if warm is None else _warm(chunk, ball, warm)
         best = ascend(chunk.loss, chunk.weights, ball, first, steps=steps)
         best = best if warm is None else first.or_better(best)
@@ -111,9 +113,9 @@ def worst_case(
             start = ascent.at(chunk.loss, chunk.weights, _random_start(chunk, ball, seed, restart))
             best = best.or_better(start.or_better(ascend(chunk.loss, chunk.weights, ball, start, steps=steps)))
         chunk.require_finite(best.loss, f"at rho {rho}")
-        found = {"base_loss": base.loss, "max_loss": best.loss, "first_order": ball.first_order(base.gradient)}
+        found = {"base_loss": base.loss, "max_loss": best.loss, "first_order": slope}
         deltas = {f"delta.{name}": value for name, value in best.delta.items()} if keep_delta else {}
-        return {**found, "last_improvement": best.step / steps, **deltas}
+        return {**found, "last_improvement": best.step.double() / steps, **deltas}
 
     found = problems.solve(solution)
     delta = {name.removeprefix("delta."): found.pop(name) for name in list(found) if name.startswith("delta.")}
@@ -150,7 +152,11 @@ def _kept(warm_start: WorstCase | None, problems: Problems) -> Parameters | None
         got = "no perturbations" if warm_start.delta is None else f"{shape} models and batches"
         raise ValueError(f"warm_start: got {got}, wanted those of {problems.shape}, kept with keep_delta=True")
     single = warm_start.per_batch.dim() == 1
-    return {name: value[None] if single else value for name, value in warm_start.delta.items()}
+    kept = {name: value[None] if single else value for name, value in warm_start.delta.items()}
+    for name, wanted in problems.perturbed.items():
+        if name not in kept or kept[name].shape[2:] != wanted:
+            raise ValueError(f"warm_start: got no perturbations of {name} that fit, wanted its shape")
+    return kept
 
 
 def _warm(chunk: Chunk, ball: LInf | L2, warm: Parameters) -> ascent.Point:

@@ -1,15 +1,18 @@
-"""The batches on which sharpness is measured, and how a measure is called by name."""
+"""The batches on which sharpness is measured, what a result says, and how a measure is called by name."""
 
+import math
+import re
 import subprocess
 import sys
+from dataclasses import dataclass
 
+import numpy as np
 import pytest
 import torch
 from scipy.stats import chisquare
 from torch import nn
 
 from adaptive_sharpness.measures import PerBatch, draw_batches, measure
-from adaptive_sharpness.objective import Objective
 from adaptive_sharpness.randomness import generator
 
 
@@ -51,40 +54,105 @@ def test_batches_are_drawn_with_replacement():
     assert distinct.mean().item() == pytest.approx(140 * (1 - (139 / 140) ** 64), abs=5 * 2.62 / 500**0.5)
 
 
-def test_a_rise_is_the_highest_loss_less_that_at_the_weights():
-    found = PerBatch(base_loss=torch.tensor([1.0, 2.0]), max_loss=torch.tensor([1.5, 1.75]))
-    assert found.rise.tolist() == [0.5, -0.25]
-
-
 def test_the_package_alone_does_not_wait_for_torch():
     code = "import adaptive_sharpness, sys; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def _measured(options: dict) -> PerBatch:
-    layer = nn.Linear(1, 1).eval()
-    objective = Objective(layer, lambda network, batch: network(batch.float()[:, None]).square().mean())
-    return measure("worst_case", objective, dict(layer.named_parameters()), 0.1, torch.arange(6).reshape(3, 2), options)
+@dataclass(frozen=True, repr=False)
+class _Found(PerBatch):
+    extra: torch.Tensor
+    note: str = ""
+    several: torch.Tensor | None = None
+
+
+def _values(*values) -> torch.Tensor:
+    return torch.tensor(values, dtype=torch.float64)
+
+
+def test_sharpness_is_the_mean_over_batches_and_its_error_the_standard_deviation_by_the_root_of_their_number():
+    found = PerBatch(per_batch=_values(1.0, 2.0, 3.0, 6.0), base_loss=_values(0, 0, 0, 0))
+    assert found.sharpness == 3
+    assert found.standard_error == pytest.approx((14 / 3 / 4) ** 0.5, rel=1e-14)
+    assert isinstance(found.sharpness, float)
+    assert isinstance(found.standard_error, float)
+
+
+def test_of_several_models_there_is_a_sharpness_and_an_error_each():
+    found = PerBatch(per_batch=_values([1.0, 3.0], [2.0, 2.0]), base_loss=_values([0, 0], [0, 0]))
+    assert found.sharpness.tolist() == [2, 2]
+    assert found.standard_error.tolist() == [1, 0]
+
+
+def test_of_one_batch_the_standard_error_is_no_number():
+    assert math.isnan(PerBatch(per_batch=_values(1.0), base_loss=_values(0.0)).standard_error)
+    assert PerBatch(per_batch=_values([1.0], [2.0]), base_loss=_values([0.0], [0.0])).standard_error.isnan().all()
+
+
+def test_columns_are_what_there_is_a_number_of_for_each_batch():
+    found = _Found(_values(1.0, 2.0), _values(3.0, 4.0), _values(5.0, 6.0), "kept", _values(1.0, 2.0, 3.0))
+    assert {name: value.tolist() for name, value in found.columns().items()} == {
+        "sharpness": [1, 2],
+        "base_loss": [3, 4],
+        "extra": [5, 6],
+    }
+
+
+def test_a_result_reads_in_one_line():
+    """Means over batches; columns without a number are left out, and numbers that are none do not count."""
+    found = _Found(_values(1.0, 3.0), _values(0.5, 0.25), _values(math.nan, 2.0))
+    assert repr(found) == "_Found(sharpness 2, base_loss 0.375, extra 2, standard error 1; 2 batches)"
+    without = _Found(_values(1.0, 3.0), _values(0.5, 0.25), _values(math.nan, math.nan))
+    assert repr(without) == "_Found(sharpness 2, base_loss 0.375, standard error 1; 2 batches)"
+
+
+def test_a_result_of_several_models_reads_as_ranges():
+    found = PerBatch(per_batch=_values([1.0, 3.0], [5.0, 5.0]), base_loss=_values([1, 1], [1, 1]))
+    assert repr(found) == "PerBatch(sharpness 2 to 5, base_loss 1, standard error 0 to 1; 2 models, 2 batches)"
+
+
+def test_a_range_is_over_the_models_that_have_a_number():
+    found = _Found(*(_values([1.0, 3.0], [5.0, 5.0]) for _ in range(2)), _values([math.nan] * 2, [2.0, 4.0]))
+    assert "extra 3," in repr(found)
+
+
+def _measured(estimator: str, options: dict) -> PerBatch:
+    """Of a layer that maps 1 to 2 w, on batches of 1 and 2."""
+    layer = nn.Linear(1, 1, bias=False).double().eval()
+    nn.init.constant_(layer.weight, 2.0)
+    batches = torch.tensor([[1.0], [2.0]], dtype=torch.float64)
+    return measure(estimator, layer, lambda network, batch: network(batch[:, None]).square().mean(), batches, options)
 
 
 def test_an_estimator_is_called_by_its_name():
-    found = _measured({"steps": 2, "rate": 0.1})
-    assert found.base_loss.shape == (3,)
-    assert found.max_loss.shape == (3,)
+    """Of (w x)^2 at w = 2: with 1.5 w as the highest, 1.25 times itself is the rise; 2 x^2 w^2 is w H w."""
+    worst = _measured("worst_case", {"rho": 0.5, "steps": 3})
+    np.testing.assert_allclose(worst.per_batch, [5, 20], rtol=1e-12)
+    curvature = _measured("hessian", {"vectors": 1})
+    np.testing.assert_allclose(curvature.per_batch, [8, 32], rtol=1e-12)
+    average = _measured("average_case", {"rho": 0.5, "samples": 2})
+    assert (average.per_batch > 0).all()
+    assert (average.per_batch <= worst.per_batch).all()
+    assert [type(each).__name__ for each in (worst, curvature, average)] == ["WorstCase", "Curvature", "AverageCase"]
 
 
 @pytest.mark.parametrize(
-    "options",
+    ("estimator", "options", "reason"),
     [
-        {"rate": 0.1},
-        {"steps": 2},
-        {"steps": 2, "rate": 0.1, "momentum": 0.9},
-        {"steps": "two", "rate": 0.1},
-        {"steps": 2, "rate": "fast"},
+        ("worst_case", {}, "missing a required argument: 'rho'"),
+        ("worst_case", {"rho": 0.1, "momentum": 0.9}, "got an unexpected keyword argument 'momentum'"),
+        ("average_case", {"rho": 0.1, "steps": 3}, "got an unexpected keyword argument 'steps'"),
+        ("hessian", {"rho": 0.1}, "got an unexpected keyword argument 'rho'"),
+        ("hessian", {"stacked": 2}, "got an unexpected keyword argument 'stacked'"),
+        ("hessian", {"model": 2}, "multiple values for argument 'model'"),
     ],
-    ids=str,
 )
-def test_options_that_do_not_fit_are_refused_in_one_line_that_names_the_estimator(options):
-    with pytest.raises(ValueError, match=r"^estimator worst_case: options .* do not fit") as error:
-        _measured(options)
-    assert "\n" not in str(error.value)
+def test_options_that_do_not_fit_are_refused_in_one_line_that_names_the_estimator(estimator, options, reason):
+    line = re.escape(f"estimator {estimator}: options {options} do not fit it: {reason}")
+    with pytest.raises(ValueError, match=f"^{line}$"):
+        _measured(estimator, options)
+
+
+def test_an_option_of_another_kind_is_refused_by_the_estimator_itself():
+    with pytest.raises(ValueError, match=r"^steps: got 'two', wanted a whole number, at least 1$"):
+        _measured("worst_case", {"rho": 0.1, "steps": "two"})

@@ -13,13 +13,12 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from adaptive_sharpness import training
+from adaptive_sharpness import training, worst_case
 from adaptive_sharpness.architectures import build
-from adaptive_sharpness.balls import LInf, scale
+from adaptive_sharpness.balls import L2, LInf
 from adaptive_sharpness.dataset import Rows
 from adaptive_sharpness.initialisation import initialised
 from adaptive_sharpness.measures import draw_batches
-from adaptive_sharpness.measures.worst_case import measure
 from adaptive_sharpness.objective import Objective, Parameters
 
 RHO = 0.1
@@ -81,11 +80,12 @@ CASES = {
 
 
 def _loss(network: nn.Module, inputs: torch.Tensor, parameters: Parameters) -> float:
-    def loss(net, batch):
-        return functional.cross_entropy(net(inputs.double()[batch]), batch % 3)
-
     stacked = {name: value.detach()[None] for name, value in parameters.items()}
-    return Objective(network, loss)(stacked, torch.arange(8)[None]).item()
+    return Objective(network, functional.cross_entropy).on([_batch(inputs)])(stacked).item()
+
+
+def _batch(inputs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    return inputs.double(), torch.arange(8) % 3
 
 
 def _plus(one: Parameters, other: Parameters) -> Parameters:
@@ -102,8 +102,13 @@ def _perturbation(weights: Parameters, seed: int) -> Parameters:
     return {name: RHO * v * (2 * torch.rand(v.shape, generator=draw) - 1).double() for name, v in weights.items()}
 
 
-def _within(ball: LInf, delta: Parameters) -> bool:
-    return all(torch.allclose(value, delta[name], rtol=1e-12, atol=0) for name, value in ball.project(delta).items())
+def _ball(kind: type, weights: Parameters, rho: float) -> LInf | L2:
+    return kind({name: value.abs()[None] for name, value in weights.items()}, rho)
+
+
+def _within(ball: LInf | L2, delta: Parameters) -> bool:
+    one = {name: value[None] for name, value in delta.items()}
+    return all(torch.allclose(value, one[name], rtol=1e-12, atol=0) for name, value in ball.project(one).items())
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -120,17 +125,36 @@ def test_the_rise_at_a_perturbation_is_that_at_its_image(case):
         assert _loss(image, inputs, moved) - base == pytest.approx(rise, rel=1e-9, abs=0)
 
 
+@pytest.mark.parametrize("kind", [LInf, L2])
 @pytest.mark.parametrize("case", CASES)
-def test_an_image_is_in_its_ball_when_the_perturbation_is_in_its_own(case):
+def test_an_image_is_in_its_ball_when_the_perturbation_is_in_its_own(case, kind):
+    """The perturbation is on the ball's boundary, and a fifth beyond it."""
     network, factors, _, _ = CASES[case]()
     weights = {name: value.detach() for name, value in network.named_parameters()}
-    ball, images = (LInf(scale(each, adaptive=True), RHO) for each in (weights, _times(weights, factors)))
     for seed in range(10):
         inside = _perturbation(weights, seed)
+        coordinates = torch.cat([(inside[name] / value.abs()).flatten() for name, value in weights.items()])
+        rho = coordinates.abs().max().item() if kind is LInf else coordinates.norm().item()
+        ball, images = (_ball(kind, each, rho * (1 + 1e-12)) for each in (weights, _times(weights, factors)))
         outside = {name: 1.2 * value for name, value in inside.items()}
         for delta, member in ((inside, True), (outside, False)):
             assert _within(ball, delta) is member
             assert _within(images, _times(delta, factors)) is member
+
+
+@pytest.mark.parametrize("norm", ["linf", "l2"])
+@pytest.mark.parametrize("case", CASES)
+def test_worst_case_sharpness_is_that_of_the_image_if_adaptive(case, norm):
+    network, factors, image, inputs = CASES[case]()
+    with torch.no_grad():
+        for name, value in image.named_parameters():
+            value.copy_(dict(network.named_parameters())[name] * factors[name])
+    if image is network:
+        network = CASES[case]()[0]
+    how = {"rho": 0.05, "norm": norm, "steps": 8, "restarts": 1}
+    found, moved = (worst_case(each, functional.cross_entropy, [_batch(inputs)], **how) for each in (network, image))
+    assert found.sharpness > 1e-3
+    assert moved.sharpness == pytest.approx(found.sharpness, rel=1e-9)
 
 
 def test_without_epsilon_batch_norm_is_no_such_rescaling():
@@ -152,8 +176,7 @@ def trained(config, dataset) -> tuple[nn.Module, Rows, dict]:
     network = initialised("fcnn", block["options"], block["initialisation"], seed=0).double()
     rate = block["training"]["rate"]
     training.train(network, rows, block["loss"], 0, rate=rate, max_epochs=3, tolerance=0.0)
-    how = config["measures"]["report_pga"]
-    return network, rows, {**how["options"], "rate": rate, "stacked": how["batches"]}
+    return network, rows, {"solver": "pga", "steps": 5, "rate": rate, "origin": False, "stacked": 50}
 
 
 def _rescaled(network: nn.Sequential, r: float) -> nn.Sequential:
@@ -166,9 +189,8 @@ def _rescaled(network: nn.Sequential, r: float) -> nn.Sequential:
 
 
 def _sharpness(network: nn.Module, rows: Rows, rho: float, **options) -> float:
-    objective = Objective(network, partial(rows.loss, functional.mse_loss))
     batches = draw_batches(len(rows), 50, 64, seed=0)
-    return measure(objective, dict(network.named_parameters()), rho, batches, **options).rise.mean().item()
+    return worst_case(network, partial(rows.loss, functional.mse_loss), batches, rho=rho, **options).sharpness
 
 
 def test_the_reports_estimate_changes_under_rescaling(trained):
@@ -177,15 +199,15 @@ def test_the_reports_estimate_changes_under_rescaling(trained):
     assert abs(image / value - 1) > 0.1
 
 
-def test_an_estimate_by_steps_so_large_that_only_signs_count_does_not(trained):
-    network, rows, options = trained
-    signs = {**options, "rate": 1e12}
-    value, image = (_sharpness(each, rows, 0.025, **signs) for each in (network, _rescaled(network, 7.0)))
-    assert image == pytest.approx(value, rel=1e-9)
-
-
-def test_without_the_adaptive_scale_even_large_steps_find_another_value(trained):
-    network, rows, options = trained
-    plain = {**options, "rate": 1e12, "adaptive": False}
-    value, image = (_sharpness(each, rows, 0.025, **plain) for each in (network, _rescaled(network, 7.0)))
-    assert abs(image / value - 1) > 0.1
+@pytest.mark.parametrize(
+    "options",
+    [{"solver": "pga", "rate": 1e12, "origin": False}, {"solver": "pga"}, {"solver": "apgd"}],
+    ids=["steps so large that only signs count", "steepest steps", "apgd"],
+)
+@pytest.mark.parametrize("adaptive", [True, False])
+def test_an_estimate_by_steps_in_the_balls_norm_does_not_if_adaptive(trained, options, adaptive):
+    network, rows, _ = trained
+    how = {**options, "adaptive": adaptive, "steps": 5, "stacked": 50}
+    value, image = (_sharpness(each, rows, 0.025, **how) for each in (network, _rescaled(network, 7.0)))
+    assert (abs(image / value - 1) < 1e-9) is adaptive
+    assert adaptive or abs(image / value - 1) > 0.1

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 
-from adaptive_sharpness import configuration, imports, job
+from adaptive_sharpness import configuration, imports, job, plan
 
 HERE = Path(workflow.basedir)
 
@@ -37,18 +37,23 @@ POOLS = [
 ]
 DATASETS = sorted({config["protocols"][p["protocol"]][p["architecture"]]["dataset"] for p in POOLS})
 TRAINED = [{**pool, "seeds": seeds} for pool in POOLS for seeds in _shards()]
-MEASURED = [
-    {**pool, "measure": measure, "rho": repr(float(rho)), "seeds": seeds}
+RADII = [
+    {**pool, "measure": measure, "rho": rho, "ball": plan.ball(config, measure)}
     for pool in POOLS
     for measure in config["measures"]
-    for rho in config["rho"].get(measure, {}).get(pool["architecture"], [])
-    for seeds in _shards()
+    for rho in plan.radii(config, measure, pool["architecture"])
 ]
+MEASURED = [{**each, "seeds": seeds} for each in RADII for seeds in _shards()]
 FIGURES = [
-    {"protocol": protocol, "measure": measure, "name": name}
-    for protocol, measure in sorted({(each["protocol"], each["measure"]) for each in MEASURED})
-    for name in ("test_loss_vs_sharpness", "tau_vs_rho")
+    dict(zip(("protocol", "measure", "name"), labels))
+    for labels in dict.fromkeys(
+        (each["protocol"], each["measure"], name)
+        for each in RADII
+        for name in ("test_loss_vs_sharpness", "tau_vs_rho")
+        if name != "tau_vs_rho" or each["rho"] != "none"
+    )
 ]
+COMPARED = [{"protocol": protocol, "name": "share_of_best"} for protocol in plan.compared(RADII)]
 
 
 wildcard_constraints:
@@ -56,7 +61,7 @@ wildcard_constraints:
     protocol="|".join(config["protocols"]),
     architecture="|".join(sorted({pool["architecture"] for pool in POOLS})),
     measure="|".join(config["measures"]),
-    rho=r"[0-9.e-]+",
+    rho=r"[0-9.e-]+|none",
     seeds="[0-9]+-[0-9]+",
 
 
@@ -67,10 +72,9 @@ def architecture(wildcards):
 
 
 def measure(wildcards):
-    """The block of one measure, with what it does for speed on one architecture."""
-    block = config["measures"][wildcards.measure]
-    hops = config["protocols"][wildcards.protocol][wildcards.architecture].get("hops")
-    return {**block, "stacked": block.get("stacked", {}).get(wildcards.architecture, 1), "hops": hops}
+    """The block of one measure, as far as it bears on one architecture."""
+    block = plan.measure(config, wildcards.measure, wildcards.architecture)
+    return {**block, "hops": config["protocols"][wildcards.protocol][wildcards.architecture].get("hops")}
 
 
 def network(wildcards):
@@ -80,7 +84,7 @@ def network(wildcards):
 
 def estimator(wildcards):
     """The module of a measure."""
-    return measure(wildcards).get("estimator", wildcards.measure)
+    return measure(wildcards)["estimator"]
 
 
 def dataset(wildcards):

@@ -46,12 +46,36 @@ rule tau_figure:
         "../scripts/tau_figure.py"
 
 
+rule share_figure:
+    """Draw what each measure finds as a share of the best value found, a panel an architecture."""
+    input:
+        estimates="<results>/tables/estimates.csv",
+    output:
+        png="<results>/figures/{protocol}/share_of_best.png",
+        svg=report(
+            "<results>/figures/{protocol}/share_of_best.svg",
+            caption="../report/share_of_best.rst",
+            category="Figures",
+        ),
+    log:
+        "<logs>/share_figure/{protocol}.log",
+    localrule: True
+    conda:
+        "../../envs/pipeline.yaml"
+    params:
+        code=code("share_figure"),
+    script:
+        "../scripts/share_figure.py"
+
+
 rule page:
-    """Put the table and the figures on one page that needs no network."""
+    """Put the tables and the figures on one page that needs no network."""
     input:
         tau="<results>/tables/tau.csv",
         runs="<results>/tables/runs.parquet",
+        estimates="<results>/tables/estimates.csv",
         figures=["<results>/figures/{protocol}/{measure}/{name}.svg".format(**each) for each in FIGURES],
+        compared=["<results>/figures/{protocol}/{name}.svg".format(**each) for each in COMPARED],
     output:
         "<results>/report.html",
     log:
@@ -60,7 +84,7 @@ rule page:
     conda:
         "../../envs/pipeline.yaml"
     params:
-        labels=FIGURES,
+        labels=COMPARED + FIGURES,
         published=config.get("published", {}),
         code=code("page"),
     script:

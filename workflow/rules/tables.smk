@@ -41,3 +41,21 @@ rule tau_table:
         code=code("tau_table"),
     script:
         "../scripts/tau_table.py"
+
+
+rule estimates_table:
+    """Compare measures with the best value found, and batches with each other, at every rho."""
+    input:
+        rules.runs_table.input.sharpness,
+    output:
+        report("<results>/tables/estimates.csv", caption="../report/estimates.rst", category="Tables"),
+    log:
+        "<logs>/estimates_table.log",
+    localrule: True
+    conda:
+        "../../envs/pipeline.yaml"
+    params:
+        labels=MEASURED,
+        code=code("estimates_table"),
+    script:
+        "../scripts/estimates_table.py"

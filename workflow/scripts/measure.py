@@ -5,10 +5,9 @@ job.start(snakemake.log[0], snakemake.threads)
 device = job.device(snakemake.resources.gpu)
 architecture, measure = snakemake.params.blocks["architecture"], snakemake.params.blocks["measure"]
 measured = measuring.sharpness(
-    snakemake.wildcards.architecture,
     architecture,
     measure,
-    float(snakemake.wildcards.rho),
+    None if snakemake.wildcards.rho == "none" else float(snakemake.wildcards.rho),
     snakemake.input.checkpoint,
     job.made_from(architecture, snakemake.input.dataset),
     Dataset.read(snakemake.input.dataset),

@@ -1,0 +1,104 @@
+"""How far numbers can be trusted: reliability over batches, and how near each measure comes to the best value found."""
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+import pandas as pd
+from scipy.stats import kendalltau
+
+from adaptive_sharpness.tables import POOL, read
+
+
+def reliability(values: np.ndarray, k: int | None = None) -> float:
+    """The intraclass correlation of the mean over k batches, two-way, consistency: ICC(C,k) (McGraw & Wong 1996).
+
+    The share of the variance between models' means that the choice of batches does not explain. With the mean squares
+    MSR of models and MSE of the residuals, k s / (k s + MSE), where s = (MSR - MSE) / n is the variance of models and
+    n the number of batches there are.
+
+    Args:
+        values: [models, batches], all models on the same batches.
+        k: batches of the mean, as many as there are if not given.
+
+    Returns:
+        At most 1; nan for fewer than 2 models or batches, or where all values are equal. Below 0 means 0.
+    """
+    models, batches = values.shape
+    if models < 2 or batches < 2:
+        return np.nan
+    means = values.mean(axis=1, keepdims=True)
+    residuals = values - means - values.mean(axis=0) + values.mean()
+    residual = (residuals**2).sum() / ((models - 1) * (batches - 1))
+    between = (batches * means.var(ddof=1) - residual) / batches
+    k = batches if k is None else k
+    total = k * between + residual
+    return float(k * between / total) if total else np.nan
+
+
+def estimates(shards: Iterable[Mapping]) -> pd.DataFrame:
+    """A row for every (protocol, architecture, measure, rho).
+
+    Measures of one ball, at one rho, are compared on the batches that they share; the best value of a batch is the
+    highest that any of them found there.
+
+    Args:
+        shards: {path, protocol, architecture, measure, rho, ball}; a parquet with seed, batch, sharpness, and
+            last_improvement and gain_from_doubling where the measure seeks a maximum. ball: see `plan.ball`.
+
+    Returns:
+        The columns of the pool; models and batches; reliability of the mean over them, reliability_of_one batch;
+        last_improvement and gain_from_doubling, means over models and batches; compared_with (measures of this ball),
+        shared_batches, share_of_best (the mean over models of the model's sharpness by the mean of the best values),
+        worst_share (the lowest of a model), tau_of_rankings (Kendall's tau between the models' sharpness and the best).
+    """
+    pools = pd.concat([read(shard).assign(ball=shard["ball"]) for shard in shards], ignore_index=True)
+    rows = [_trust(pool, rows) for pool, rows in pools.groupby(POOL, dropna=False, sort=False)]
+    sought = pools[pools["ball"] != ""]
+    by_ball = sought.groupby(["protocol", "architecture", "rho", "ball"], dropna=False, sort=False)
+    shares = [row for _, rows in by_ball for row in _shares(rows)]
+    columns = [*POOL, "compared_with", "shared_batches", "share_of_best", "worst_share", "tau_of_rankings"]
+    return pd.DataFrame(rows).merge(pd.DataFrame(shares, columns=columns), how="left", on=POOL, validate="1:1")
+
+
+def _trust(pool: tuple, rows: pd.DataFrame) -> dict:
+    values = _table(rows)
+    means = {name: rows[name].mean() for name in ("last_improvement", "gain_from_doubling") if name in rows}
+    return {
+        **dict(zip(POOL, pool, strict=True)),
+        "models": len(values),
+        "batches": values.shape[1],
+        "reliability": reliability(values.to_numpy()),
+        "reliability_of_one": reliability(values.to_numpy(), k=1),
+        **{name: means.get(name, np.nan) for name in ("last_improvement", "gain_from_doubling")},
+    }
+
+
+def _table(rows: pd.DataFrame) -> pd.DataFrame:
+    """Models by batches, without models that have no number on some batch."""
+    return rows.pivot(index="seed", columns="batch", values="sharpness").dropna()
+
+
+def _shares(rows: pd.DataFrame) -> list[dict]:
+    """A row a measure, if there are several to compare."""
+    found = {pool: _table(each) for pool, each in rows.groupby(POOL, dropna=False, sort=False)}
+    if len(found) < 2:
+        return []
+    seeds, batches = (sorted(set.intersection(*sets)) for sets in zip(*map(_labels, found.values()), strict=True))
+    values = np.stack([table.loc[seeds, batches].to_numpy() for table in found.values()])
+    best = values.max(axis=0).mean(axis=1)
+    shares = [np.where(best > 0, each.mean(axis=1) / np.where(best > 0, best, 1), np.nan) for each in values]
+    return [
+        {
+            **dict(zip(POOL, pool, strict=True)),
+            "compared_with": ", ".join(name for _, _, name, _ in found if name != pool[2]),
+            "shared_batches": len(batches),
+            "share_of_best": np.nanmean(share) if np.isfinite(share).any() else np.nan,
+            "worst_share": np.nanmin(share) if np.isfinite(share).any() else np.nan,
+            "tau_of_rankings": kendalltau(each.mean(axis=1), best).statistic if len(best) > 1 else np.nan,
+        }
+        for pool, each, share in zip(found, values, shares, strict=True)
+    ]
+
+
+def _labels(table: pd.DataFrame) -> tuple[set, set]:
+    return set(table.index), set(table.columns)

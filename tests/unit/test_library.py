@@ -1,0 +1,194 @@
+"""What the package promises a user: five lines for any network, loss and data, and everything left as it was.
+
+One network is torchvision's, with batch norm and a DataLoader; the other torch_geometric's, on batches of graphs.
+"""
+
+import random
+from collections.abc import Callable, Iterable
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+from torch.utils.data import DataLoader, TensorDataset
+from torch_geometric.data import Data
+from torch_geometric.loader import DataLoader as GraphLoader
+from torch_geometric.nn import GIN, global_add_pool
+from torchvision.models import squeezenet1_1
+
+from adaptive_sharpness import average_case, hessian, worst_case
+
+Case = tuple[nn.Module, Callable, Iterable]
+
+
+class _Small(nn.Module):
+    """Torchvision's SqueezeNet, whose convolutions are followed by a dropout, after a batch norm of its images."""
+
+    def __init__(self):
+        super().__init__()
+        self.norm, self.net = nn.BatchNorm2d(3), squeezenet1_1(num_classes=4)
+
+    def forward(self, images):
+        return self.net(self.norm(images))
+
+
+def _images() -> Case:
+    """Shuffled, so that the loader draws from torch's global generator."""
+    draw = torch.Generator().manual_seed(0)
+    x, y = torch.randn(8, 3, 32, 32, generator=draw), torch.randint(4, (8,), generator=draw)
+    model = _Small().eval()
+    model.norm.running_mean.fill_(0.1)
+    return model, nn.CrossEntropyLoss(), DataLoader(TensorDataset(x, y), batch_size=4, shuffle=True)
+
+
+def _graph_loss(model, graphs) -> torch.Tensor:
+    return functional.cross_entropy(global_add_pool(model(graphs.x, graphs.edge_index), graphs.batch), graphs.y)
+
+
+def _graphs() -> Case:
+    draw = torch.Generator().manual_seed(0)
+    graphs = [
+        Data(
+            x=torch.randn(6, 5, generator=draw),
+            edge_index=torch.randint(6, (2, 14), generator=draw),
+            y=torch.randint(3, (1,), generator=draw),
+        )
+        for _ in range(8)
+    ]
+    return (
+        GIN(5, 8, num_layers=2, out_channels=3, dropout=0.5, norm="batch_norm").eval(),
+        _graph_loss,
+        GraphLoader(graphs, batch_size=4, shuffle=True),
+    )
+
+
+CASES = {"torchvision": _images, "torch_geometric": _graphs}
+
+
+@pytest.fixture(params=CASES)
+def case(request) -> Case:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return CASES[request.param]()
+
+
+def _state(model: nn.Module) -> dict[str, torch.Tensor]:
+    return {name: value.clone() for name, value in model.state_dict().items()}
+
+
+def _random_states() -> list:
+    of_numpy = [np.asarray(part).tolist() for part in np.random.get_state()]  # noqa: NPY002
+    return [torch.get_rng_state().tolist(), random.getstate(), of_numpy]
+
+
+MEASURES = {
+    "worst_case": partial(worst_case, rho=0.01, steps=3, restarts=1, convergence=1),
+    "average_case": partial(average_case, rho=0.01, samples=4),
+    "hessian": partial(hessian, vectors=1, perturb=lambda name: name.endswith(("norm.bias", "norms.0.module.bias"))),
+}
+
+
+def test_five_lines_are_enough(case):
+    model, loss, batches = case
+    rho, norm, steps = 0.01, "linf", 6
+    result = worst_case(
+        model, loss, batches, rho=rho, norm=norm, adaptive=True, solver="apgd", steps=steps, restarts=1, seed=0
+    )
+    assert isinstance(result.sharpness, float)
+    assert result.sharpness > 0
+    assert result.standard_error > 0
+    assert result.per_batch.shape == (2,)
+    assert repr(result).startswith("WorstCase(sharpness ")
+    assert len(repr(result)) < 200
+    assert "\n" not in repr(result)
+
+
+def test_the_losses_are_those_of_the_model_itself_before_and_after_it_moves(case):
+    """Computed by moving the model's own weights, in place."""
+    model, loss, batches = case
+    listed = [batches.dataset[:4], batches.dataset[4:]] if loss is not _graph_loss else list(batches)
+    found = worst_case(model, loss, listed, rho=0.01, steps=3, keep_delta=True)
+
+    def value(batch) -> float:
+        return (loss(model, batch) if loss is _graph_loss else loss(model(batch[0]), batch[1])).item()
+
+    with torch.no_grad():
+        for position, batch in enumerate(listed):
+            assert value(batch) == pytest.approx(found.base_loss[position].item(), rel=1e-5)
+            before = _state(model)
+            for name, parameter in model.named_parameters():
+                delta = found.delta[name][position]
+                assert (delta.abs() <= 0.01 * parameter.abs() * (1 + 1e-6)).all()
+                parameter.add_(delta)
+            assert value(batch) == pytest.approx(found.max_loss[position].item(), rel=1e-5)
+            model.load_state_dict(before)
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+def test_everything_is_left_as_it_was(case, measure):
+    model, loss, batches = case
+    first = next(model.parameters())
+    first.grad = torch.full_like(first, 0.5)
+    last = list(model.parameters())[-1]
+    before, random_before, grad = _state(model), _random_states(), first.grad
+    pointers = {name: value.data_ptr() for name, value in model.state_dict().items()}
+    MEASURES[measure](model, loss, batches)
+    assert _random_states() == random_before
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+    assert {name: value.data_ptr() for name, value in model.state_dict().items()} == pointers
+    assert first.grad is grad
+    assert (grad == 0.5).all()
+    assert last.grad is None
+    assert all(parameter.requires_grad and parameter.is_leaf for parameter in model.parameters())
+    assert not any(module.training for module in model.modules())
+    assert torch.is_grad_enabled()
+
+
+def test_what_is_frozen_stays_frozen_and_is_not_perturbed(case):
+    model, loss, batches = case
+    names = [name for name, _ in model.named_parameters()]
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_(name == names[-1])
+    found = worst_case(model, loss, batches, rho=0.1, steps=2, perturb=lambda n: n == names[-1], keep_delta=True)
+    assert list(found.delta) == names[-1:]
+    assert [parameter.requires_grad for parameter in model.parameters()] == [False] * (len(names) - 1) + [True]
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+def test_measuring_again_finds_the_same_whatever_the_global_seed(case, measure):
+    model, loss, batches = case
+    fixed = list(batches)
+    found = MEASURES[measure](model, loss, fixed)
+    with torch.random.fork_rng():
+        torch.manual_seed(123)
+        again = MEASURES[measure](model, loss, fixed)
+    assert torch.equal(found.per_batch, again.per_batch)
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+def test_gradients_are_found_though_the_caller_switched_them_off(case, measure):
+    model, loss, batches = case
+    fixed = list(batches)
+    found = MEASURES[measure](model, loss, fixed)
+    with torch.no_grad():
+        again = MEASURES[measure](model, loss, fixed)
+        assert not torch.is_grad_enabled()
+    assert torch.equal(found.per_batch, again.per_batch)
+
+
+def test_a_network_in_float64_is_measured_in_float64(case):
+    model, loss, batches = case
+    if loss is _graph_loss:
+        fixed = [graphs.apply(lambda t: t.double() if t.is_floating_point() else t) for graphs in batches]
+    else:
+        fixed = [(x.double(), y) for x, y in batches]
+    found = worst_case(model.double(), loss, fixed, rho=1e-9, norm="l2", steps=2)
+    torch.testing.assert_close(found.per_batch, found.first_order, rtol=1e-3, atol=0)
+
+
+def test_a_user_in_training_mode_is_told_what_to_do(case):
+    model, loss, batches = case
+    with pytest.raises(ValueError, match=r"^the network is in training mode, wanted eval mode: call network.eval\(\) "):
+        worst_case(model.train(), loss, batches, rho=0.01)

@@ -1,0 +1,5 @@
+from adaptive_sharpness import estimates, job
+
+job.start(snakemake.log[0])
+shards = [{**each, "path": path} for each, path in zip(snakemake.params.labels, snakemake.input, strict=True)]
+estimates.estimates(shards).to_csv(snakemake.output[0], index=False)
