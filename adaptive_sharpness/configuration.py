@@ -113,8 +113,8 @@ def _contradictions(config: Mapping) -> Iterator[str]:
             wanted += [_module(where, "network", name, block, "architectures")]
     for name, block in config["measures"].items():
         wanted += [_module(f"measures.{name}", "estimator", name, block, "measures")]
-        for key in ("stacked", "batches"):
-            own = block.get(key) if isinstance(block.get(key), Mapping) else {}
+        for key, value in {**{f"options.{key}": each for key, each in block["options"].items()}, **block}.items():
+            own = value if isinstance(value, Mapping) and key != "options" else {}
             wanted += [(f"measures.{name}.{key}.{each}", each, architectures) for each in own]
     for key in ("rho", "published"):
         for measure, grids in config.get(key, {}).items():

@@ -21,11 +21,13 @@ def measure(config: Mapping, name: str, architecture: str) -> dict:
         architecture: its name.
 
     Returns:
-        The block with its estimator, and with batches and stacked (None where not said) for this architecture.
+        The block with its estimator; batches, stacked (None where not said) and options for this architecture.
     """
     block = config["measures"][name]
     own = {key: _own(block.get(key), architecture) for key in ("batches", "stacked")}
-    return {"estimator": name, **block, **own}
+    chosen = {key: _own(value, architecture) for key, value in block["options"].items()}
+    known = {key: value for key, value in chosen.items() if value is not None}
+    return {"estimator": name, **block, **own, "options": known}
 
 
 def radii(config: Mapping, name: str, architecture: str) -> list[str]:
