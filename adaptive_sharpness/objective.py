@@ -35,16 +35,17 @@ class Objective:
             raise ValueError(f"{training[0]} is in training mode, wanted eval mode: call network.eval() first")
         self._network, self._loss, self._normalise = network, loss, normalise_logits
 
-    def on(self, batches: Sequence) -> Callable[[Parameters], Tensor]:
+    def on(self, batches: Sequence, *, transformed: bool = False) -> Callable[[Parameters], Tensor]:
         """The losses of P problems, each with its own state on its own batch.
 
         Args:
             batches: each problem's batch; tensors of equal shapes, or pairs of them, or P times the same object.
+            transformed: whether torch.func will transform the function, which allows no memory format of its own.
 
         Returns:
             A function from states, by name [P, *shape], to losses, [P].
         """
-        if len(batches) == 1:  # without vmap: on a CPU it slows down convolutions and graphs
+        if len(batches) == 1 and not transformed:  # without vmap: on a CPU it slows down convolutions and graphs
             return lambda state: self._one({name: _only(value) for name, value in state.items()}, batches[0])[None]
         if all(batch is batches[0] for batch in batches):
             return partial(_swapped, vmap(self._one, in_dims=(0, None)), batches[0])

@@ -78,6 +78,7 @@ class Problems:
         stacked: problems solved at once, of one shape; changes speed and memory, and results by rounding only.
         states: parameters and buffers of several models, by name [models, *shape], as `torch.func.stack_module_state`
             stacks them; `model` is then one network that gives the function.
+        transformed: see `Objective.on`.
 
     Raises:
         ValueError: if there is no model, no batch, or an empty batch; if models differ in more than their numbers; if
@@ -96,12 +97,13 @@ class Problems:
         normalise_logits: bool = False,
         stacked: int = 1,
         states: Mapping[str, Tensor] | None = None,
+        transformed: bool = False,
     ):
         options.whole("stacked", stacked, least=1)
         models = [model] if isinstance(model, nn.Module) else list(model)
         if not models:
             raise ValueError("model: got an empty list, wanted at least one network")
-        self._network, self._stacked = models[0], stacked
+        self._network, self._stacked, self._transformed = models[0], stacked, transformed
         if states is not None and len(models) > 1:
             raise ValueError(
                 f"model: got {len(models)} networks and states, wanted one network that gives the function"
@@ -173,7 +175,8 @@ class Problems:
 
     def _chunk(self, models: list[int], batches: list[int]) -> Chunk:
         fixed = {} if self._in_network else self._some(models, self._states, self._states.keys() - set(self._names))
-        loss = self._objectives[0].on([self._batches[position] for position in batches])
+        own = [self._batches[position] for position in batches]
+        loss = self._objectives[0].on(own, transformed=self._transformed)
         return Chunk(
             models,
             batches,

@@ -35,8 +35,8 @@ def runs(training: Iterable[Mapping], sharpness: Iterable[Mapping]) -> pd.DataFr
     table = measured.merge(trained, on=["protocol", "architecture", "seed"], **how)
     unknown = table[table.pop("_merge") == "left_only"]
     if len(unknown):
-        pool, seed = tuple(unknown.iloc[0][POOL]), unknown.iloc[0]["seed"]
-        raise ValueError(f"pool {pool}: got no training row of seed {seed}, wanted one for every model measured")
+        *pool, seed = (unknown[column].tolist()[0] for column in (*POOL, "seed"))
+        raise ValueError(f"pool {tuple(pool)}: got no training row of seed {seed}, wanted one for every model measured")
     for column in ("device", "train_device"):
         _refuse_mixed(table, column)
     return table

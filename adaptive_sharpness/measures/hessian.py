@@ -77,7 +77,7 @@ def hessian(
         largest = _largest(product, _vector(chunk, seed, 0, size), chunk)
         return {"per_batch": largest, "base_loss": base, "trace": trace}
 
-    return Curvature(**Problems(model, loss, batches, states=states, **how).solve(solution))
+    return Curvature(**Problems(model, loss, batches, states=states, transformed=True, **how).solve(solution))
 
 
 class _Risk(nn.Module):

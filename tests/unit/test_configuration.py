@@ -10,7 +10,7 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from adaptive_sharpness import configuration, training
+from adaptive_sharpness import configuration, plan, training
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
@@ -57,9 +57,26 @@ BAD = [
     ({GRID: 0.1}, GRID, "0.1", "a list of radii"),
     ({GRID: []}, GRID, "[]", "a list of radii"),
     ({"rho.report_pga.gcn": [0.1]}, "rho.report_pga.gcn", "'gcn'", "one of fcnn, gat, lenet5"),
-    ({"rho.report_pda": {"fcnn": [0.1]}}, "rho.report_pda", "'report_pda'", "report_pga (did you mean report_pga?)"),
+    (
+        {"rho.report_pda": {"fcnn": [0.1]}},
+        "rho.report_pda",
+        "'report_pda'",
+        "one of report_pga, worst_case, average_case, hessian (did you mean report_pga?)",
+    ),
     ({"rho": {}}, "rho", "{}", "a mapping from measures"),
-    ({GRID: REMOVED}, "rho", "no radii for fcnn", "some under at least one measure"),
+    ({f"rho.{name}": {"gat": [0.1]} for name in CONFIG["measures"]}, "rho", "no radii for fcnn", "some under at least"),
+    ({GRID: "all"}, GRID, "'all'", "a list of radii, such as [0.01, 0.02], or none for a measure without a ball"),
+    ({GRID: "none"}, GRID, "none", "a list of radii, such as [0.01, 0.02]: worst_case measures in a ball"),
+    ({"rho.hessian.fcnn": [0.1]}, "rho.hessian.fcnn", "[0.1]", "none: hessian knows no radius"),
+    # what an estimator takes
+    ({f"{PGA}.options.solvr": "apgd"}, f"{PGA}.options.solvr", "'solvr'", "(did you mean solver?)"),
+    ({f"{PGA}.options.rho": 1}, f"{PGA}.options.rho", "'rho'", "one of norm, adaptive"),
+    ({f"{PGA}.options.steps": {"gcn": 2}}, f"{PGA}.options.steps.gcn", "'gcn'", "one of fcnn, gat, lenet5"),
+    ({"measures.hessian.stacked": {"fcnn": 2}}, "measures.hessian.stacked", "{'fcnn': 2}", "none: hessian solves one"),
+    ({f"{PGA}.batches": {"gcn": 2}}, f"{PGA}.batches.gcn", "'gcn'", "one of fcnn, gat, lenet5"),
+    ({f"{PGA}.batches": {"fcnn": 1}}, f"{PGA}.batches.fcnn", "1", "a whole number of batches, at least 2"),
+    ({f"{PGA}.batches": {"fcnn": 2, "gat": 2}}, f"{PGA}.batches.lenet5", "is missing", "a whole number of batches"),
+    ({f"{PGA}.batches": "all"}, f"{PGA}.batches", "'all'", "a whole number of batches, at least 2, or a mapping"),
     # misspelt, unknown and missing keys
     ({"sedes": 4}, "sedes", "'sedes'", "(did you mean seeds?)"),
     ({f"{FCNN}.los": "mse_loss"}, f"{FCNN}.los", "'los'", "(did you mean loss?)"),
@@ -73,7 +90,7 @@ BAD = [
     ({f"{FCNN}.dataset": "abalones"}, f"{FCNN}.dataset", "'abalones'", "(did you mean abalone?)"),
     ({"datasets.mnist": ABALONE}, "datasets.mnist", "'mnist'", "one of abalone, cora, fashion_mnist"),
     ({f"{PGA}.estimator": "best_case"}, f"{PGA}.estimator", "'best_case'", "worst_case"),
-    ({f"{PGA}.estimator": REMOVED}, PGA, "'report_pga'", "one of worst_case"),
+    ({f"{PGA}.estimator": REMOVED}, PGA, "'report_pga'", "one of average_case, hessian, worst_case"),
     ({f"{PGA}.stacked": {"gcn": 2}}, f"{PGA}.stacked.gcn", "'gcn'", "one of fcnn, gat, lenet5"),
     ({"published.report_pga.gcn": {"rho": 1, "tau": 0, "n": 50}}, "published.report_pga.gcn", "'gcn'", "one of fcnn"),
     ({"published.sam": {}}, "published.sam", "'sam'", "one of report_pga"),
@@ -169,10 +186,9 @@ def test_numbers_in_scientific_notation_may_come_as_text():
 
 
 def test_a_text_that_is_no_number_stays_a_text():
-    options = {"name": "2e", "activation": "elu", "path": "1e-4/x"}
-    assert (
-        configuration.check(study({f"{PGA}.options": options}), SCHEMA)["measures"]["report_pga"]["options"] == options
-    )
+    options = {"solver": "2e", "norm": "elu", "rate": "1e-4/x"}
+    checked = configuration.check(study({f"{PGA}.options": options}), SCHEMA)
+    assert checked["measures"]["report_pga"]["options"] == options
 
 
 def test_the_config_that_was_given_is_left_as_it_is():
@@ -208,10 +224,27 @@ def test_only_names_architectures(text, names):
 @pytest.mark.parametrize("folder", ["datasets", "architectures", "measures"])
 def test_the_modules_of_a_folder_can_be_imported(folder):
     """And hold the function that config relies on."""
-    function = {"datasets": "load", "architectures": "build", "measures": "measure"}[folder]
+    function = {"datasets": "load", "architectures": "build"}
     assert configuration.modules(folder)
     for name in configuration.modules(folder):
-        assert callable(getattr(importlib.import_module(f"adaptive_sharpness.{folder}.{name}"), function))
+        module = importlib.import_module(f"adaptive_sharpness.{folder}.{name}")
+        assert callable(getattr(module, function.get(folder, name)))
+
+
+def test_a_measure_without_a_function_of_its_name_gives_a_line(tmp_path, monkeypatch):
+    (tmp_path / "measures").mkdir()
+    (tmp_path / "measures/mine.py").write_text("def other(model, loss, batches, *, seed): ...\n")
+    monkeypatch.setattr(configuration, "PACKAGE", tmp_path)
+    monkeypatch.setattr(plan, "MEASURES", tmp_path / "measures")
+    config = study({"measures": {"mine": {**CONFIG["measures"]["hessian"], "options": {}}}, "published": REMOVED})
+    for folder in ("datasets", "architectures"):
+        (tmp_path / folder).symlink_to(ROOT / "adaptive_sharpness" / folder)
+    config["rho"] = {"mine": dict.fromkeys(config["protocols"]["report"], "none")}
+    wanted = (
+        r"^config: measures\.mine: got a module without mine\(\.\.\., \*, seed\), wanted one with it in .*mine\.py$"
+    )
+    with pytest.raises(ValueError, match=wanted):
+        configuration.check(config, SCHEMA)
 
 
 # The schema itself
@@ -238,7 +271,7 @@ def test_every_key_of_the_schema_says_what_is_wanted():
 
 
 def test_every_mapping_of_the_schema_is_closed():
-    """But for the options, which the network's build() and the estimator's measure() know."""
+    """But for the options, which the network's build() and the estimator know."""
     mappings = {path: schema for path, schema in properties(SCHEMA) if schema.get("type") == "object"}
     is_open = [path for path, schema in mappings.items() if schema.get("additionalProperties", True) is True]
     assert is_open == [".protocols.*.*.options", ".measures.*.options"]

@@ -170,3 +170,51 @@ def test_nothing_of_a_figure_lies_outside_its_page_or_over_something_else():
         assert page.y0 <= drawn.y0 < drawn.y1 <= page.y1
         boxes = [artist.get_tightbbox() for artist in [*shown(figure), *figure.legends]]
         assert not [1 for one, other in combinations(boxes, 2) if one.overlaps(other)]
+
+
+# How near each measure comes to the best
+
+
+def shares(*names: str) -> pd.DataFrame:
+    """Rows of the estimates table: two measures that are compared, and one that is not."""
+    rows = []
+    for name in names:
+        for measure in ("report_pga", "worst_case", "average_case"):
+            for rho in RHOS:
+                share = math.nan if measure == "average_case" else 1 / (len(rows) + 2)
+                row = {"architecture": name, "measure": measure, "rho": rho, "models": 5, "share_of_best": share}
+                rows.append(row | {"worst_share": share / 2})
+    return pd.DataFrame(rows)
+
+
+def test_each_measure_that_is_compared_has_its_shares_and_its_lowest_model():
+    table = shares("fcnn", "gat")
+    figure = figures.share_of_best(table)
+    for panel, name in zip(shown(figure), ["fcnn", "gat"], strict=True):
+        own = table[table["architecture"] == name].sort_values("rho")
+        drawn = {line.get_label(): line for line in panel.get_lines()}
+        assert [label for label in drawn if not label.startswith("_")] == ["report_pga", "worst_case"]
+        for measure in ("report_pga", "worst_case"):
+            rows = own[own["measure"] == measure]
+            np.testing.assert_array_equal(drawn[measure].get_xdata(), rows["rho"])
+            np.testing.assert_array_equal(drawn[measure].get_ydata(), rows["share_of_best"])
+            dotted = [line for line in panel.get_lines() if line.get_linestyle() == ":"]
+            assert any(np.array_equal(line.get_ydata(), rows["worst_share"]) for line in dotted)
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["report_pga", "worst_case"]
+
+
+@pytest.mark.parametrize("n", [1, 4])
+def test_the_first_panel_of_every_line_says_what_is_drawn(n):
+    for figure in (figures.share_of_best(shares(*NAMES[:n])), figures.tau_against_rho(taus(*NAMES[:n]))):
+        labels = [bool(panel.get_ylabel()) for panel in shown(figure)]
+        assert labels == [position % 3 == 0 for position in range(n)]
+
+
+def test_a_measure_without_a_radius_has_a_scatter_and_no_point_against_rho():
+    table = taus("fcnn").assign(published_tau=math.nan)
+    single = table.iloc[:1].assign(rho=math.nan)
+    (panel,) = shown(figures.scatter(runs(single), single))
+    assert len(panel.get_lines()[0].get_xdata()) == 5
+    assert panel.get_title().startswith("fcnn, n = 5")
+    both = pd.concat([table, single.assign(architecture="gat")])
+    assert [panel.get_title().split(",")[0] for panel in shown(figures.tau_against_rho(both))] == ["fcnn"]

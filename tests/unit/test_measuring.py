@@ -1,5 +1,6 @@
 """Measuring a checkpoint: what is read back, what is measured, and that nothing is changed by it."""
 
+import math
 import re
 from functools import partial
 
@@ -12,7 +13,6 @@ from torch.nn import functional
 from adaptive_sharpness import measuring, pool, training
 from adaptive_sharpness.dataset import Dataset, Rows
 from adaptive_sharpness.measures import draw_batches, measure
-from adaptive_sharpness.objective import Objective
 
 CPU = torch.device("cpu")
 BLOCK = {
@@ -27,7 +27,7 @@ HOW = {
     "batches": 4,
     "batch_size": 8,
     "seed": 0,
-    "options": {"steps": 5, "rate": "training", "adaptive": True, "origin": False},
+    "options": {"solver": "pga", "steps": 5, "rate": "training", "adaptive": True, "origin": False},
     "stacked": 1,
     "hops": None,
 }
@@ -60,11 +60,11 @@ def checkpoint(trained, tmp_path_factory) -> str:
 
 
 def _sharpness(checkpoint: str, rho: float = 0.05, how: dict = HOW) -> pd.DataFrame:
-    return measuring.sharpness("mine", BLOCK, how, rho, checkpoint, MADE_FROM, IMAGES, CPU)
+    return measuring.sharpness(BLOCK, how, rho, checkpoint, MADE_FROM, IMAGES, CPU)
 
 
 def _networks(checkpoint: str) -> dict[int, nn.Module]:
-    return dict(measuring.networks("mine", BLOCK, checkpoint, MADE_FROM))
+    return dict(measuring.networks(BLOCK, checkpoint, MADE_FROM))
 
 
 def test_the_networks_of_a_checkpoint_have_the_losses_of_those_that_were_trained(checkpoint, trained):
@@ -80,7 +80,7 @@ def test_the_networks_of_a_checkpoint_have_the_losses_of_those_that_were_trained
 def test_a_checkpoint_that_was_made_from_something_else_is_refused(checkpoint, key):
     wanted = rf"^{re.escape(checkpoint)}: made from {key} {MADE_FROM[key]}, wanted other: delete it and rerun$"
     with pytest.raises(ValueError, match=wanted):
-        measuring.sharpness("mine", BLOCK, HOW, 0.05, checkpoint, {**MADE_FROM, key: "other"}, IMAGES, CPU)
+        measuring.sharpness(BLOCK, HOW, 0.05, checkpoint, {**MADE_FROM, key: "other"}, IMAGES, CPU)
 
 
 def _loss(network: nn.Module, batch: torch.Tensor) -> torch.Tensor:
@@ -111,7 +111,9 @@ def test_every_model_ascends_on_the_same_batches_as_by_hand(checkpoint):
     for seed, network in _networks(checkpoint).items():
         for position, batch in enumerate(batches):
             wanted = _pga_by_hand(network, batch, rho=0.05, rate=0.1)
-            assert tuple(found.loc[seed, position]) == pytest.approx(wanted, rel=1e-5)
+            row = found.loc[seed, position]
+            assert (row["base_loss"], row["max_loss"]) == pytest.approx(wanted, rel=1e-5)
+            assert row["sharpness"] == row["max_loss"] - row["base_loss"]
 
 
 def test_models_with_the_same_weights_have_the_same_sharpness(trained, tmp_path):
@@ -126,9 +128,9 @@ def test_parameters_and_batch_norm_buffers_are_untouched_to_the_bit(checkpoint, 
     network = _networks(checkpoint)[4]
     before = {name: value.clone() for name, value in network.state_dict().items()}
     assert any(value.any() for name, value in before.items() if name.endswith("running_mean"))
-    objective = Objective(network, partial(IMAGES.train.loss, functional.cross_entropy))
-    options = {**HOW["options"], "rate": 0.1, "stacked": stacked}
-    measure("worst_case", objective, dict(network.named_parameters()), 0.05, draw_batches(50, 4, 8, 0), options)
+    loss = partial(IMAGES.train.loss, functional.cross_entropy)
+    options = {**HOW["options"], "rate": 0.1, "rho": 0.05, "stacked": stacked}
+    measure("worst_case", network, loss, draw_batches(50, 4, 8, 0), options)
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
     assert not any(module.training for module in network.modules())
 
@@ -161,6 +163,30 @@ def test_the_number_of_stacked_batches_changes_a_result_by_rounding_only(checkpo
     pd.testing.assert_frame_equal(many, one, check_exact=False, rtol=1e-5)
 
 
+@pytest.mark.parametrize("estimator", ["average_case", "worst_case"])
+def test_a_model_that_diverged_has_no_sharpness_and_the_others_keep_theirs(
+    trained, checkpoint, tmp_path, caplog, estimator
+):
+    states = {name: value.clone() for name, value in trained.states.items()}
+    states["0.weight"][1] = math.inf
+    options = {"samples": 2} if estimator == "average_case" else {"steps": 2}
+    how = {**HOW, "estimator": estimator, "options": options}
+    broken = _save(pool.Pool(states, trained.table, trained.test_losses), tmp_path)
+    found, whole = (_sharpness(path, how=how).set_index("seed") for path in (broken, checkpoint))
+    assert found.loc[2, ["sharpness", "base_loss", "max_loss"]].isna().all(axis=None)
+    assert len(found.loc[2]) == HOW["batches"]
+    pd.testing.assert_frame_equal(found.drop(index=2), whole.drop(index=2), check_exact=True)
+    assert "seed 2 has no sharpness: model 0, batch 0: got a loss of nan at the weights" in caplog.text
+
+
+def test_a_measure_without_a_radius_is_given_none(checkpoint):
+    how = {**HOW, "estimator": "hessian", "options": {"vectors": 1}, "stacked": None, "batches": 2}
+    found = measuring.sharpness(BLOCK, how, None, checkpoint, MADE_FROM, IMAGES, CPU)
+    assert list(found) == ["seed", "batch", "sharpness", "base_loss", "trace"]
+    assert len(found) == 6
+    assert found["sharpness"].gt(0).all()
+
+
 def test_hops_of_data_without_a_graph_are_refused(checkpoint):
     with pytest.raises(ValueError, match=r"^hops: got 2, wanted .*$"):
         _sharpness(checkpoint, how={**HOW, "hops": 2})
@@ -174,7 +200,7 @@ def gat(config, dataset, tmp_path_factory):
     path = _save(pool.train(block, dataset("cora"), [0], CPU), tmp_path_factory.mktemp("gat"))
 
     def measured(hops: int | None) -> pd.DataFrame:
-        return measuring.sharpness("gat", block, {**HOW, "hops": hops}, 0.02, path, MADE_FROM, dataset("cora"), CPU)
+        return measuring.sharpness(block, {**HOW, "hops": hops}, 0.02, path, MADE_FROM, dataset("cora"), CPU)
 
     return measured
 

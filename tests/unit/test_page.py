@@ -17,24 +17,38 @@ ROW = {"protocol": "report", "architecture": "fcnn", "measure": "report_pga", "r
 ROW |= {"sharpness_mean": 0.0912, "sharpness_sd": 0.0123, "share_negative": 0.04}
 ROW |= {"test_loss_mean": 0.4871, "test_loss_sd": 0.0211, "tau": 0.35, "tau_low": 0.151, "tau_high": 0.5221}
 ROW |= {"p_value": 0.0003, "published_tau": -0.311}
+TRUST = {
+    "protocol": "report",
+    "architecture": "fcnn",
+    "measure": "report_pga",
+    "rho": 0.025,
+    "models": 50,
+    "batches": 7,
+}
+TRUST |= {"reliability": 0.8912, "reliability_of_one": 0.14, "last_improvement": 0.754, "gain_from_doubling": 0.0123}
+TRUST |= {"compared_with": "worst_case", "shared_batches": 7, "share_of_best": 0.4312, "worst_share": 0.0511}
+TRUST = pd.DataFrame([TRUST | {"tau_of_rankings": 0.7712}])
+UNKNOWN = ("last_improvement", "gain_from_doubling", "share_of_best", "worst_share", "tau_of_rankings")
 NO_TAU = dict.fromkeys(("tau", "tau_low", "tau_high", "p_value"), math.nan)
 
 
 class Reader(HTMLParser):
-    """Collects the rows of the table, and everything that a browser would load."""
+    """Collects the rows of every table, and everything that a browser would load."""
 
     def __init__(self, html: str):
         super().__init__()
-        self.rows, self.tags, self.loaded, self._in_cell = [], [], [], False
+        self.tables, self.tags, self.loaded, self._in_cell = [], [], [], False
         self.feed(html)
 
     def handle_starttag(self, tag, attributes):
         self.tags.append(tag)
         self.loaded += [value for key, value in attributes if key in ("src", "href", "srcset", "data", "action")]
+        if tag == "table":
+            self.tables.append([])
         if tag == "tr":
-            self.rows.append([])
+            self.tables[-1].append([])
         if tag in ("td", "th"):
-            self.rows[-1].append("")
+            self.tables[-1][-1].append("")
             self._in_cell = True
 
     def handle_endtag(self, tag):
@@ -42,11 +56,16 @@ class Reader(HTMLParser):
 
     def handle_data(self, data):
         if self._in_cell:
-            self.rows[-1][-1] += data
+            self.tables[-1][-1][-1] += data
+
+    @property
+    def rows(self) -> list[list[str]]:
+        """The rows of the table of taus."""
+        return self.tables[0]
 
 
 def read(*rows: dict, drawn=(), published=PUBLISHED, runs=RUNS) -> Reader:
-    return Reader(page.render(pd.DataFrame(rows), runs, drawn, published))
+    return Reader(page.render(pd.DataFrame(rows), runs, TRUST.iloc[:0], drawn, published))
 
 
 def cells(row: dict) -> dict[str, str]:
@@ -61,6 +80,7 @@ def drawn(tmp_path):
     tau = pd.DataFrame([ROW, {**ROW, "rho": 0.05, "published_tau": math.nan}])
     runs = pd.DataFrame([ROW]).assign(sharpness=1.0, test_loss=2.0)
     both = {"test_loss_vs_sharpness": figures.scatter(runs, tau), "tau_vs_rho": figures.tau_against_rho(tau)}
+    both["share_of_best"] = figures.share_of_best(TRUST)
     for name, figure in both.items():
         figures.save(figure, str(tmp_path / f"{name}.png"), str(tmp_path / f"{name}.svg"))
     labels = {"protocol": "report", "measure": "report_pga"}
@@ -68,7 +88,7 @@ def drawn(tmp_path):
 
 
 def test_the_page_loads_nothing_from_elsewhere(drawn):
-    html = page.render(pd.DataFrame([ROW]), RUNS, drawn, PUBLISHED)
+    html = page.render(pd.DataFrame([ROW]), RUNS, TRUST, drawn, PUBLISHED)
     reader = Reader(html)
     assert len(reader.loaded) == len(drawn)
     assert all(source.startswith("data:image/svg+xml;base64,") for source in reader.loaded)
@@ -175,10 +195,39 @@ def test_what_is_published_is_shown_even_where_a_pool_is_too_small_to_compare(ch
 
 
 def test_the_page_says_on_what_it_was_measured_and_escapes_it():
-    html = page.render(pd.DataFrame([ROW]), RUNS.assign(device=["cpu", "<b>"]), [], PUBLISHED)
+    html = page.render(pd.DataFrame([ROW]), RUNS.assign(device=["cpu", "<b>"]), TRUST, [], PUBLISHED)
     assert "Measured on &lt;b&gt;, cpu; python 3, torch 2." in html
     assert "<b>" not in html
 
 
 def test_a_study_without_anything_published_has_a_page():
     assert read({**ROW, "published_tau": math.nan}, published={}).rows[1][8] == "+0.350"
+
+
+def _trusted(trust: pd.DataFrame) -> dict[str, str]:
+    """The cells of the second table's only row, by their headings."""
+    headings, values = Reader(page.render(pd.DataFrame([ROW]), RUNS, trust, [], PUBLISHED)).tables[1]
+    return dict(zip(headings, values, strict=True))
+
+
+def test_a_row_shows_how_far_a_number_can_be_trusted():
+    assert _trusted(TRUST) == {
+        "protocol": "report",
+        "architecture": "fcnn",
+        "measure": "report_pga",
+        "ρ": "0.025",
+        "batches": "7",
+        "reliability": "0.891",
+        "share of best": "0.431",
+        "lowest model": "0.051",
+        "τ of rankings": "+0.771",
+        "last improvement": "75 %",
+        "gain from doubling": "1.23 %",
+    }
+
+
+def test_what_a_measure_does_not_say_is_left_empty():
+    """As of a Hessian, which knows no radius and seeks no maximum."""
+    row = _trusted(TRUST.assign(rho=math.nan, reliability=math.nan, **dict.fromkeys(UNKNOWN, math.nan)))
+    assert list(row.values()) == ["report", "fcnn", "report_pga", "", "7", "", "", "", "", "", ""]
+    assert cells({**ROW, "rho": math.nan, "published_tau": math.nan})["ρ"] == ""

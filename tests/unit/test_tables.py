@@ -33,7 +33,7 @@ def measured(tmp_path):
     def write(rises: dict, rho: str = "0.1", device: str = "cpu", **labels) -> dict:
         path = tmp_path / f"{len(list(tmp_path.iterdir()))}.parquet"
         rows = [
-            {"seed": seed, "batch": batch, "base_loss": BASE, "max_loss": BASE + rise}
+            {"seed": seed, "batch": batch, "sharpness": rise, "base_loss": BASE, "max_loss": BASE + rise}
             for seed, values in rises.items()
             for batch, rise in enumerate(values)
         ]
@@ -110,6 +110,20 @@ def test_pools_of_different_devices_stand_side_by_side(training, measured):
     trained = [training({0: 0.25}), training({0: 0.5}, architecture="gat", device="gpu")]
     runs = tables.runs(trained, [measured({0: [1, 1]}), measured({0: [1, 1]}, device="gpu", architecture="gat")])
     assert list(runs["device"]) == list(runs["train_device"]) == ["cpu", "gpu"]
+
+
+def test_a_model_that_was_measured_and_not_trained_is_refused(training, measured):
+    wanted = r"^pool \('report', 'fcnn', 'report_pga', 0\.1\): got no training row of seed 1, wanted one for every .*$"
+    with pytest.raises(ValueError, match=wanted):
+        tables.runs([training({0: 0.25})], [measured({0: [1, 2], 1: [1, 2]})])
+
+
+def test_a_measure_without_a_radius_has_rows_of_its_own(training, measured):
+    runs = tables.runs([training({0: 0.25})], [measured({0: [1, 2]}), measured({0: [3, 5]}, "none", measure="hessian")])
+    assert runs["rho"].isna().tolist() == [False, True]
+    assert runs["sharpness"].tolist() == [1.5, 4]
+    taus = tables.tau_table(runs, {})
+    assert taus["rho"].isna().tolist() == [False, True]
 
 
 # A row a tau
