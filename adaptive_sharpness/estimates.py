@@ -14,25 +14,24 @@ def reliability(values: np.ndarray, k: int | None = None) -> float:
 
     The share of the variance between models' means that the choice of batches does not explain. With the mean squares
     MSR of models and MSE of the residuals, k s / (k s + MSE), where s = (MSR - MSE) / n is the variance of models and
-    n the number of batches there are.
+    n the number of batches there are; s is 0 where that is negative.
 
     Args:
         values: [models, batches], all models on the same batches.
         k: batches of the mean, as many as there are if not given.
 
     Returns:
-        At most 1; nan for fewer than 2 models or batches, or where all values are equal. Below 0 means 0.
+        From 0 to 1; nan for fewer than 2 models or batches, or where all models are equal on every batch.
     """
     models, batches = values.shape
-    if models < 2 or batches < 2:
+    if models < 2 or batches < 2 or (values == values[0]).all():
         return np.nan
     means = values.mean(axis=1, keepdims=True)
     residuals = values - means - values.mean(axis=0) + values.mean()
     residual = (residuals**2).sum() / ((models - 1) * (batches - 1))
-    between = (batches * means.var(ddof=1) - residual) / batches
+    between = np.maximum(means.var(ddof=1) - residual / batches, 0)
     k = batches if k is None else k
-    total = k * between + residual
-    return float(k * between / total) if total else np.nan
+    return float(k * between / (k * between + residual))
 
 
 def estimates(shards: Iterable[Mapping]) -> pd.DataFrame:

@@ -36,17 +36,18 @@ def radii(config: Mapping, name: str, architecture: str) -> list[str]:
     return [grid] if grid == "none" else [repr(float(rho)) for rho in grid]
 
 
-def ball(config: Mapping, name: str) -> str:
+def ball(config: Mapping, name: str, architecture: str) -> str:
     """What the maximum that a measure seeks depends on: measures of the same ball differ in how hard they search.
 
     Args:
         config: the study's.
         name: the measure's.
+        architecture: its name.
 
     Returns:
         A text, equal for such measures; empty for a measure that seeks no maximum.
     """
-    block = {"estimator": name, **config["measures"][name]}
+    block = measure(config, name, architecture)
     given = {**options(block["estimator"]), **block["options"]}
     if "solver" not in given:
         return ""

@@ -18,8 +18,13 @@ SMALL = {
     "seeds": 4,
     "seeds_per_job": 2,
     "only": "fcnn,gat",
-    "measures": {"report_pga": {"batches": 4}},
-    "rho": {"report_pga": {"fcnn": [0.005, 0.025], "gat": [0.004, 0.02]}},
+    "measures": {name: {"batches": 4} for name in ("report_pga", "worst_case", "average_case", "hessian")},
+    "rho": {
+        "report_pga": {"fcnn": [0.005, 0.025], "gat": [0.004, 0.02]},
+        "worst_case": {"fcnn": [0.025], "gat": [0.02]},
+        "average_case": {"fcnn": [0.1], "gat": [0.2]},
+        "hessian": {"fcnn": "none"},
+    },
 }
 TIMEOUT = 900  # seconds for a call of Snakemake
 LAST = "results/sharpness/report/gat/report_pga/rho-0.02/seeds-002-003.parquet"

@@ -6,7 +6,8 @@ import time
 import pandas as pd
 import pytest
 
-TABLES = {"runs_table": 1, "tau_table": 1, "scatter_figure": 1, "tau_figure": 1, "page": 1}
+FIGURES = {"scatter_figure": 4, "tau_figure": 3}
+TABLES = {"runs_table": 1, "estimates_table": 1, "tau_table": 1, "share_figure": 1, **FIGURES, "page": 1}
 
 
 def parts(plan, position: int) -> set[str]:
@@ -25,20 +26,20 @@ def test_a_new_radius_is_measured_alone(study):
 def test_a_new_rate_trains_and_measures_its_architecture_alone(study):
     study.configure({"protocols.report.gat.training.rate": 0.1})
     plan = study.plan()
-    assert plan.jobs == {"train": 2, "measure": 4, **TABLES}
+    assert plan.jobs == {"train": 2, "measure": 8, **TABLES}
     assert parts(plan, 3) == {"gat"}
 
 
 def test_new_seeds_train_and_measure_their_shard_alone(study):
     study.configure({"seeds": 6})
     plan = study.plan()
-    assert plan.jobs == {"train": 2, "measure": 4, **TABLES}
+    assert plan.jobs == {"train": 2, "measure": 9, **TABLES}
     assert {name.split(".")[0] for name in parts(plan, -1)} == {"seeds-004-005"}
 
 
 def test_another_published_value_changes_the_tables_alone(study):
     study.configure({"published.report_pga.gat.tau": -0.2})
-    assert study.plan().jobs == {rule: 1 for rule in TABLES if rule != "runs_table"}
+    assert study.plan().jobs == {"tau_table": 1, **FIGURES, "page": 1}
 
 
 def test_a_radius_that_is_removed_leaves_no_row(study):
@@ -46,9 +47,10 @@ def test_a_radius_that_is_removed_leaves_no_row(study):
     run = study.snakemake("--cores", "1", "results/tables/tau.csv")
     assert run.code == 0
     assert run.jobs == {"runs_table": 1, "tau_table": 1}
-    tau = pd.read_csv(study.folder / "results/tables/tau.csv")
+    tau = pd.read_csv(study.folder / "results/tables/tau.csv").query("measure == 'report_pga'")
     assert list(zip(tau["architecture"], tau["rho"], strict=True)) == [("fcnn", 0.005), ("fcnn", 0.025), ("gat", 0.02)]
-    assert set(pd.read_parquet(study.folder / "results/tables/runs.parquet")["rho"]) == {0.005, 0.025, 0.02}
+    runs = pd.read_parquet(study.folder / "results/tables/runs.parquet").query("measure == 'report_pga'")
+    assert set(runs["rho"]) == {0.005, 0.025, 0.02}
 
 
 def test_touching_every_file_changes_nothing(study):
@@ -70,8 +72,10 @@ def test_a_comment_in_the_config_changes_nothing(study):
 @pytest.mark.parametrize(
     ("file", "jobs"),
     [
-        ("architectures/gat", {"train": 2, "measure": 4}),
-        ("ascent", {"measure": 8}),
+        ("architectures/gat", {"train": 2, "measure": 8}),
+        ("problems", {"measure": 18}),
+        ("ascent", {"measure": 12}),
+        ("measures/hessian", {"measure": 2}),
         ("tables", {}),
     ],
 )

@@ -1,14 +1,22 @@
 """A small study of real data, from nothing to its page; and once more, to the bit."""
 
 import io
+import math
 import re
 
 import pandas as pd
 import pytest
 from scipy import stats
 
-GRIDS = {"fcnn": [0.005, 0.025], "gat": [0.004, 0.02]}
-FIGURES = [f"results/figures/report/report_pga/{name}" for name in ("test_loss_vs_sharpness", "tau_vs_rho")]
+GRIDS = {
+    "fcnn": {"report_pga": [0.005, 0.025], "worst_case": [0.025], "average_case": [0.1], "hessian": [math.nan]},
+    "gat": {"report_pga": [0.004, 0.02], "worst_case": [0.02], "average_case": [0.2]},
+}
+POOLS = [(name, measure, rho) for name, grids in GRIDS.items() for measure, grid in grids.items() for rho in grid]
+SCATTERS = [f"report/{name}/test_loss_vs_sharpness" for name in ("report_pga", "worst_case", "average_case", "hessian")]
+CURVES = [f"report/{name}/tau_vs_rho" for name in ("report_pga", "worst_case", "average_case")]
+COLUMNS = ["architecture", "measure", "rho"]
+FIGURES = [f"results/figures/{name}" for name in (*SCATTERS, *CURVES, "report/share_of_best")]
 
 
 @pytest.fixture(scope="module")
@@ -22,26 +30,29 @@ def runs(finished) -> pd.DataFrame:
 
 
 def test_the_study_runs_each_job_once(finished):
-    wanted = {"fetch": 2, "prepare": 2, "train": 4, "measure": 8, "runs_table": 1, "tau_table": 1}
-    assert finished.run.jobs == wanted | {"scatter_figure": 1, "tau_figure": 1, "page": 1}
+    wanted = {"fetch": 2, "prepare": 2, "train": 4, "measure": 18, "runs_table": 1, "tau_table": 1}
+    wanted |= {"estimates_table": 1, "scatter_figure": 4, "tau_figure": 3, "share_figure": 1, "page": 1}
+    assert finished.run.jobs == wanted
     assert sum(finished.run.jobs.values()) + 1 == finished.run.output.count("Finished jobid")
 
 
 def test_the_tau_table_has_a_row_for_every_radius(tau):
-    rows = [(name, rho) for name, grid in GRIDS.items() for rho in grid]
-    assert list(zip(tau["architecture"], tau["rho"], strict=True)) == rows
+    pd.testing.assert_frame_equal(tau[COLUMNS], pd.DataFrame(POOLS, columns=COLUMNS))
     assert (tau["n"] == 4).all()
-    assert tau["published_tau"].tolist()[1::2] == [-0.311, -0.185]
-    assert tau["published_tau"].isna().tolist() == [True, False, True, False]
+    published = tau[tau["published_tau"].notna()]
+    assert published[["measure", "rho", "published_tau"]].to_numpy().tolist() == [
+        ["report_pga", 0.025, -0.311],
+        ["report_pga", 0.02, -0.185],
+    ]
 
 
 def test_the_runs_table_has_a_row_for_every_model_at_every_radius(runs):
-    rows = [(name, rho, seed) for name, grid in GRIDS.items() for rho in grid for seed in range(4)]
-    assert list(zip(runs["architecture"], runs["rho"], runs["seed"], strict=True)) == rows
+    rows = [(*pool, seed) for pool in POOLS for seed in range(4)]
+    pd.testing.assert_frame_equal(runs[[*COLUMNS, "seed"]], pd.DataFrame(rows, columns=[*COLUMNS, "seed"]))
 
 
 def test_tau_is_that_of_the_runs(tau, runs):
-    for row, (_, models) in zip(tau.itertuples(), runs.groupby(["architecture", "rho"], sort=False), strict=True):
+    for row, (_, models) in zip(tau.itertuples(), runs.groupby(COLUMNS, sort=False, dropna=False), strict=True):
         assert row.tau == pytest.approx(stats.kendalltau(models["sharpness"], models["test_loss"]).statistic)
         assert row.sharpness_mean == pytest.approx(models["sharpness"].mean())
 
@@ -63,7 +74,7 @@ def test_a_network_has_learnt_something(runs):
 
 def test_a_larger_ball_holds_a_higher_loss(runs):
     """The ascent is the same on two radii until the first projection; on these data it fills both balls."""
-    for _, models in runs.groupby(["architecture", "seed"]):
+    for _, models in runs[runs["measure"] == "report_pga"].groupby(["architecture", "seed"]):
         small, large = models.sort_values("rho")["sharpness"]
         assert 0 < small < large
 
@@ -74,7 +85,20 @@ def test_the_figures_are_there_for_print_and_screen(finished, figure):
     assert b"</svg>" in finished.read(f"{figure}.svg")
 
 
-def test_the_page_holds_every_tau_and_both_figures(finished, tau):
+def test_the_worst_case_is_at_least_what_the_report_found_and_says_how_near_it_came(finished, runs):
+    estimates = pd.read_csv(io.BytesIO(finished.read("results/tables/estimates.csv")))
+    pd.testing.assert_frame_equal(estimates[COLUMNS], pd.DataFrame(POOLS, columns=COLUMNS))
+    assert (estimates["models"] == 4).all()
+    assert (estimates["batches"] == 4).all()
+    compared = estimates[estimates["rho"].isin([0.025, 0.02])].set_index(["architecture", "measure"])
+    assert estimates["share_of_best"].notna().sum() == len(compared) == 4
+    for name in ("fcnn", "gat"):
+        assert compared.loc[(name, "report_pga"), "share_of_best"] < compared.loc[(name, "worst_case"), "share_of_best"]
+        assert compared.loc[(name, "worst_case"), "worst_share"] > 0.99
+    assert (runs.loc[runs["measure"] == "worst_case", "sharpness"] > 0).all()
+
+
+def test_the_page_holds_every_tau_and_all_figures(finished, tau):
     html = finished.read("results/report.html").decode()
     cells = re.findall(r"<td>([^<]*)</td>", html)
     for row in tau.itertuples():
@@ -87,7 +111,7 @@ def test_every_job_leaves_its_log(finished):
     for path in made:
         log = path.replace("results/sharpness", "logs/measure").replace(".parquet", ".log")
         assert len(re.findall(r"seed \d+ sharpness", finished.read(log).decode())) == 2
-    assert len(made) == 8
+    assert len(made) == 18
     assert re.search(r"seed 3 epoch 2 training loss", finished.read("logs/train/report/gat/seeds-002-003.log").decode())
 
 

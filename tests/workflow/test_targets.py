@@ -15,10 +15,12 @@ def jobs(config: dict, only: tuple[str, ...] = ()) -> dict[str, int]:
         for protocol, name in pools
         for measure in config["measures"]
     }
-    figures = len({(protocol, measure) for (protocol, _, measure), grid in grids.items() if grid})
+    drawn = {(protocol, measure) for (protocol, _, measure), grid in grids.items() if grid}
+    in_balls = {(protocol, measure) for (protocol, _, measure), grid in grids.items() if grid not in ([], "none")}
     datasets = len({config["protocols"][protocol][name]["dataset"] for protocol, name in pools})
-    radii = sum(map(len, grids.values()))
-    tables = {"runs_table": 1, "tau_table": 1, "scatter_figure": figures, "tau_figure": figures, "page": 1}
+    radii = sum(1 if grid == "none" else len(grid) for grid in grids.values())
+    tables = {"runs_table": 1, "tau_table": 1, "estimates_table": 1, "share_figure": 1, "page": 1}
+    tables |= {"scatter_figure": len(drawn), "tau_figure": len(in_balls)}
     return {"fetch": datasets, "prepare": datasets, "train": len(pools) * shards, "measure": radii * shards, **tables}
 
 
@@ -30,9 +32,10 @@ def test_a_fresh_clone_lists_every_job_of_the_study(clean, config):
 
 def test_the_quick_study_is_listed_in_its_own_folder(clean, config):
     quick = yaml.safe_load(clean.read("config/quick.yaml"))
+    rho = {name: {**grids, **quick["rho"].get(name, {})} for name, grids in config["rho"].items()}
     plan = clean.plan("--configfile", "config/quick.yaml")
     assert plan.code == 0
-    assert plan.jobs == jobs({**config, **{key: quick[key] for key in ("seeds", "seeds_per_job", "rho")}})
+    assert plan.jobs == jobs({**config, **{key: quick[key] for key in ("seeds", "seeds_per_job")}, "rho": rho})
     folders = {"/".join(path.split("/")[:2]) for path in plan.outputs}
     assert folders == {"results/quick", "data/raw"}
 

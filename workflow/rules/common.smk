@@ -38,7 +38,7 @@ POOLS = [
 DATASETS = sorted({config["protocols"][p["protocol"]][p["architecture"]]["dataset"] for p in POOLS})
 TRAINED = [{**pool, "seeds": seeds} for pool in POOLS for seeds in _shards()]
 RADII = [
-    {**pool, "measure": measure, "rho": rho, "ball": plan.ball(config, measure)}
+    {**pool, "measure": measure, "rho": rho, "ball": plan.ball(config, measure, pool["architecture"])}
     for pool in POOLS
     for measure in config["measures"]
     for rho in plan.radii(config, measure, pool["architecture"])

@@ -1,0 +1,312 @@
+"""Reliability against an analysis of variance, and the estimates from small shards worked out by hand."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from adaptive_sharpness.estimates import estimates, reliability
+
+LABELS = {"protocol": "report", "architecture": "fcnn", "rho": "0.1"}
+WORST = {0: [2, 4, 6], 1: [4, 4, 1], 2: [10, 0, 5]}
+PGA = {0: [1, 2], 1: [6, 0], 2: [3, 2]}
+COLUMNS = (
+    "protocol architecture measure rho models batches reliability reliability_of_one last_improvement"
+    " gain_from_doubling compared_with shared_batches share_of_best worst_share tau_of_rankings"
+)
+COMPARISON = ["compared_with", "shared_batches", "share_of_best", "worst_share", "tau_of_rankings"]
+
+
+@pytest.fixture
+def measured(tmp_path):
+    """measured(measure, {seed: rises}): a shard as a measuring job writes it, a row a batch."""
+
+    def write(measure: str, rises: dict, ball: str = "ball", columns: dict | None = None, **labels) -> dict:
+        path = tmp_path / f"{len(list(tmp_path.iterdir()))}.parquet"
+        rows = [
+            {"seed": seed, "batch": batch, "sharpness": float(rise)}
+            for seed, values in rises.items()
+            for batch, rise in enumerate(values)
+        ]
+        pd.DataFrame(rows).assign(base_loss=1.0, **(columns or {})).to_parquet(path, index=False)
+        return {**LABELS, "measure": measure, "ball": ball, **labels, "path": str(path)}
+
+    return write
+
+
+def _row(table: pd.DataFrame, **labels) -> pd.Series:
+    """The one row with these labels."""
+    found = table[np.logical_and.reduce([table[name] == value for name, value in labels.items()])]
+    assert len(found) == 1
+    return found.iloc[0]
+
+
+def _draw(seed: int, models: int, batches: int) -> np.ndarray:
+    """Values with an effect of models, of batches, and noise."""
+    random = np.random.default_rng(seed)
+    return random.normal(5, 1, (models, 1)) + random.normal(0, 3, batches) + random.normal(0, 0.5, (models, batches))
+
+
+def _mean_squares(values: np.ndarray) -> tuple[float, float]:
+    """Of models and of residuals: what least squares on indicators of models and batches explains, and what not."""
+    models, batches = values.shape
+    model, batch = np.divmod(np.arange(values.size), batches)
+    of_models, of_batches = np.eye(models)[model], np.eye(batches)[batch]
+
+    def left(design: np.ndarray) -> float:
+        return ((values.ravel() - design @ np.linalg.lstsq(design, values.ravel(), rcond=None)[0]) ** 2).sum()
+
+    both = left(np.hstack([of_models, of_batches]))
+    return (left(of_batches) - both) / (models - 1), both / ((models - 1) * (batches - 1))
+
+
+# Reliability
+
+
+@pytest.mark.parametrize(("k", "wanted"), [(None, 8 / 9), (1, 4 / 5), (2, 8 / 9), (4, 16 / 17)])
+def test_reliability_of_a_case_by_hand(k, wanted):
+    """Residuals are all 1/2 in size, MSE 1; means 1.5 and 4.5, MSR 2 * 4.5; the variance of models (9 - 1) / 2."""
+    assert reliability(np.array([[1.0, 2.0], [3.0, 6.0]]), k=k) == pytest.approx(wanted, rel=1e-14)
+
+
+@pytest.mark.parametrize(("models", "batches"), [(2, 2), (7, 3), (4, 9)])
+def test_reliability_is_that_of_a_two_way_analysis_of_variance(models, batches):
+    """McGraw & Wong 1996, Table 4: ICC(C,k) = (MSR - MSE) / MSR, ICC(C,1) = (MSR - MSE) / (MSR + (k - 1) MSE)."""
+    values = _draw(models, models, batches)
+    between, residual = _mean_squares(values)
+    assert between > residual
+    assert reliability(values) == pytest.approx((between - residual) / between, rel=1e-10)
+    one = (between - residual) / (between + (batches - 1) * residual)
+    assert reliability(values, k=1) == pytest.approx(one, rel=1e-10)
+
+
+@pytest.mark.parametrize("k", [1, 2, 30])
+def test_reliability_of_k_batches_is_spearmans_and_browns_of_one(k):
+    values = _draw(3, 6, 5)
+    one = reliability(values, k=1)
+    assert reliability(values, k=k) == pytest.approx(k * one / (1 + (k - 1) * one), rel=1e-12)
+
+
+@pytest.mark.parametrize("k", [None, 1])
+def test_how_hard_a_batch_is_does_not_change_reliability(k):
+    values = _draw(4, 6, 5)
+    harder = values + np.array([0, 100, -7, 0.5, 3])
+    assert reliability(harder, k=k) == pytest.approx(reliability(values, k=k), rel=1e-10)
+
+
+def test_reliability_has_no_unit_and_no_order():
+    values = _draw(5, 6, 5)
+    shuffled = values[[3, 1, 5, 0, 2, 4]][:, [4, 0, 3, 1, 2]]
+    assert reliability(1e-6 * shuffled) == pytest.approx(reliability(values), rel=1e-10)
+
+
+def test_models_that_differ_by_the_same_on_every_batch_are_told_apart_with_certainty():
+    values = np.array([[0.0], [1.0], [3.0]]) + np.array([5.0, 2.0, 8.0, 1.0])
+    assert reliability(values) == reliability(values, k=1) == 1
+
+
+@pytest.mark.parametrize("k", [None, 1, 2, 3, 100])
+def test_where_batches_explain_all_differences_between_means_reliability_is_0(k):
+    """The estimate of the variance of models is negative; with k above the number of batches it would give above 1."""
+    assert reliability(np.array([[1.0, 2.0], [2.0, 1.0], [1.2, 2.1]]), k=k) == 0
+    assert reliability(np.array([[0.1, 0.2, 0.3], [0.3, 0.1, 0.2]]), k=k) == 0
+
+
+@pytest.mark.parametrize("shape", [(0, 5), (1, 5), (5, 1), (1, 1)])
+def test_one_model_or_one_batch_has_no_reliability(shape):
+    assert math.isnan(reliability(np.arange(math.prod(shape), dtype=float).reshape(shape)))
+
+
+@pytest.mark.parametrize("value", [0, 1, 0.1, 1 / 3])
+@pytest.mark.parametrize("shape", [(2, 2), (3, 5), (3, 11)])
+def test_equal_values_have_no_reliability(value, shape):
+    """Rounded, the mean of many times 0.1 need not be 0.1, and a share of what is left is any number."""
+    assert math.isnan(reliability(np.full(shape, value, dtype=float)))
+
+
+def test_models_that_are_equal_on_every_batch_have_no_reliability():
+    values = np.random.default_rng(100).random(100)
+    assert math.isnan(reliability(np.tile(values, (50, 1))))
+
+
+def test_a_value_that_is_no_number_is_not_hidden():
+    values = _draw(6, 4, 3)
+    values[1, 2] = math.nan
+    assert math.isnan(reliability(values))
+
+
+# A row a pool
+
+
+def test_a_row_describes_its_pool(measured):
+    """Reliability is that of the case by hand; the means are over models and batches, where there is a number."""
+    columns = {"last_improvement": [0.5, 1, 1, 0.7], "gain_from_doubling": [0.1, math.nan, 0.3, math.nan]}
+    row = estimates([measured("worst_case", {0: [1, 2], 1: [3, 6]}, columns=columns)]).iloc[0]
+    wanted = {"models": 2, "batches": 2, "reliability": 8 / 9, "reliability_of_one": 4 / 5}
+    wanted |= {"last_improvement": 0.8, "gain_from_doubling": 0.2, "rho": 0.1}
+    assert {name: row[name] for name in wanted} == pytest.approx(wanted, rel=1e-14)
+    assert (row["protocol"], row["architecture"], row["measure"]) == ("report", "fcnn", "worst_case")
+
+
+def test_the_columns_are_those_that_are_documented(measured):
+    assert list(estimates([measured("a", PGA), measured("b", WORST)])) == COLUMNS.split()
+
+
+def test_pools_stand_once_and_in_the_order_of_the_shards(measured):
+    labels = [{"rho": "0.5"}, {"rho": "0.2"}, {"architecture": "gat"}, {"protocol": "other"}]
+    shards = [measured("a", {seed: [1, 2]}, **each) for seed in (1, 0) for each in labels]
+    table = estimates(iter(shards))
+    assert list(zip(table["protocol"], table["architecture"], table["rho"], strict=True)) == [
+        ("report", "fcnn", 0.5),
+        ("report", "fcnn", 0.2),
+        ("report", "gat", 0.1),
+        ("other", "fcnn", 0.1),
+    ]
+    assert list(table["models"]) == [2] * 4
+
+
+# Shares of the best
+
+
+def test_measures_are_compared_by_hand(measured):
+    """On 2 batches the best is 2 and 4, 6 and 4, 10 and 2: means 3, 5, 6; of one of 3 pairs PGA has the order wrong."""
+    table = estimates([measured("pga", PGA), measured("apgd", WORST)])
+    pga, apgd = _row(table, measure="pga"), _row(table, measure="apgd")
+    assert pga["share_of_best"] == pytest.approx((1.5 / 3 + 3 / 5 + 2.5 / 6) / 3, rel=1e-14)
+    assert pga["worst_share"] == pytest.approx(2.5 / 6, rel=1e-14)
+    assert pga["tau_of_rankings"] == pytest.approx(1 / 3, rel=1e-14)
+    assert apgd["share_of_best"] == pytest.approx((3 / 3 + 4 / 5 + 5 / 6) / 3, rel=1e-14)
+    assert apgd["worst_share"] == pytest.approx(4 / 5, rel=1e-14)
+    assert apgd["tau_of_rankings"] == pytest.approx(1, rel=1e-14)
+    assert list(table["compared_with"]) == ["apgd", "pga"]
+    assert list(table["shared_batches"]) == [2, 2]
+
+
+def test_what_describes_a_pool_alone_is_of_all_its_batches(measured):
+    table = estimates([measured("pga", PGA), measured("apgd", WORST)])
+    assert list(table["batches"]) == [2, 3]
+    assert _row(table, measure="apgd")["reliability"] == reliability(np.array(list(WORST.values()), dtype=float))
+
+
+def test_shards_of_seeds_and_their_rows_stand_in_any_order(measured):
+    whole = estimates([measured("pga", PGA), measured("apgd", WORST)])
+    parts = [measured("pga", {2: PGA[2], 0: PGA[0]}), measured("apgd", {1: WORST[1]})]
+    parts += [measured("apgd", {2: WORST[2], 0: WORST[0]}), measured("pga", {1: PGA[1]})]
+    pd.testing.assert_frame_equal(estimates(parts), whole)
+
+
+def test_batches_are_matched_by_their_number_and_not_by_their_place(measured):
+    """As in a parquet whose rows another reader has sorted."""
+    shards = [measured("pga", PGA), measured("apgd", WORST)]
+    wanted = estimates(shards)
+    rows = pd.read_parquet(shards[1]["path"])
+    rows.sample(frac=1, random_state=0).to_parquet(shards[1]["path"], index=False)
+    pd.testing.assert_frame_equal(estimates(shards), wanted)
+
+
+def test_models_that_one_measure_lacks_are_not_compared(measured):
+    """Of seeds 1 and 2 the shares of PGA are 3/5 and 2.5/6."""
+    table = estimates([measured("pga", {**PGA, 7: [100, 100]}), measured("apgd", {1: WORST[1], 2: WORST[2]})])
+    pga = _row(table, measure="pga")
+    assert pga["share_of_best"] == pytest.approx((3 / 5 + 2.5 / 6) / 2, rel=1e-14)
+    assert pga["tau_of_rankings"] == pytest.approx(-1, rel=1e-14)
+    assert list(table["models"]) == [4, 2]
+
+
+def test_a_model_that_has_no_number_on_a_batch_is_left_out_of_all_that_is_compared(measured):
+    """As where a loss is not finite: all values are nan. Even on a batch that the measures do not share."""
+    bad = {**WORST, 0: [2, 4, math.nan]}
+    table = estimates([measured("pga", PGA), measured("apgd", bad)])
+    pga, apgd = _row(table, measure="pga"), _row(table, measure="apgd")
+    assert (pga["models"], apgd["models"], apgd["batches"]) == (3, 2, 3)
+    assert apgd["reliability"] == reliability(np.array([WORST[1], WORST[2]], dtype=float))
+    assert pga["share_of_best"] == pytest.approx((3 / 5 + 2.5 / 6) / 2, rel=1e-14)
+    assert apgd["share_of_best"] == pytest.approx((4 / 5 + 5 / 6) / 2, rel=1e-14)
+
+
+def test_a_measure_that_has_no_number_at_all_leaves_nothing_to_compare(measured):
+    table = estimates([measured("pga", dict.fromkeys(range(3), [math.nan] * 2)), measured("apgd", WORST)])
+    assert list(table["models"]) == [0, 3]
+    assert math.isnan(_row(table, measure="pga")["reliability"])
+    assert table[["share_of_best", "worst_share", "tau_of_rankings"]].isna().all(axis=None)
+
+
+def test_where_nothing_rises_there_is_no_share(measured):
+    """The best of seed 0 is 0, of seed 1 below 0, of seed 2 it is 4, of which PGA has -1/4."""
+    pga, apgd = {0: [-1, 0], 1: [-3, -1], 2: [-4, 2]}, {0: [0, 0], 1: [-2, -1], 2: [6, 2]}
+    table = estimates([measured("pga", pga), measured("apgd", apgd)])
+    assert list(table["share_of_best"]) == list(table["worst_share"]) == pytest.approx([-1 / 4, 1])
+    # PGA: -0.5, -2, -1 and the best: 0, -1.5, 4; of 3 pairs one is discordant.
+    assert list(table["tau_of_rankings"]) == pytest.approx([1 / 3, 1])
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_where_nothing_rises_for_any_model_all_shares_are_nan(measured):
+    table = estimates([measured("pga", {0: [0, 0], 1: [-1, 0]}), measured("apgd", {0: [0, 0], 1: [0, 0]})])
+    assert table[["share_of_best", "worst_share"]].isna().all(axis=None)
+    assert list(table["shared_batches"]) == [2, 2]
+
+
+def test_one_model_has_a_share_and_no_ranking(measured):
+    table = estimates([measured("pga", {0: PGA[0]}), measured("apgd", {0: WORST[0]})])
+    assert list(table["share_of_best"]) == [0.5, 1]
+    assert table["tau_of_rankings"].isna().all()
+
+
+def test_of_three_measures_the_best_is_that_of_all(measured):
+    """On seed 0 the best is 2 and 4 and then 8 and 4, mean 6."""
+    shards = [measured("pga", {0: [1, 2]}), measured("apgd", {0: [2, 4]}), measured("more", {0: [8, 0]})]
+    table = estimates(shards)
+    assert list(table["share_of_best"]) == pytest.approx([1.5 / 6, 3 / 6, 4 / 6], rel=1e-14)
+    assert list(table["compared_with"]) == ["apgd, more", "pga, more", "pga, apgd"]
+
+
+@pytest.mark.parametrize("other", [{"ball": "l2"}, {"rho": "0.2"}, {"architecture": "gat"}, {"protocol": "other"}])
+def test_pools_of_another_ball_or_rho_or_network_are_not_compared(measured, other):
+    table = estimates([measured("pga", PGA), measured("apgd", WORST, **other)])
+    assert len(table) == 2
+    assert table[COMPARISON].isna().all(axis=None)
+
+
+def test_at_every_rho_it_is_compared_anew(measured):
+    shards = [measured("pga", PGA), measured("apgd", WORST)]
+    shards += [measured("pga", WORST, rho="0.2"), measured("apgd", WORST, rho="0.2")]
+    table = estimates(shards)
+    assert _row(table, measure="pga", rho=0.1)["worst_share"] == pytest.approx(2.5 / 6, rel=1e-14)
+    assert _row(table, measure="pga", rho=0.2)["worst_share"] == pytest.approx(1, rel=1e-14)
+    assert list(table["shared_batches"]) == [2, 2, 3, 3]
+
+
+def test_measures_without_a_ball_are_described_and_not_compared(measured):
+    table = estimates([measured("average_case", PGA, ball=""), measured("another", WORST, ball="")])
+    assert table[[*COMPARISON, "last_improvement", "gain_from_doubling"]].isna().all(axis=None)
+    assert list(table["models"]) == [3, 3]
+
+
+@pytest.mark.filterwarnings("error::FutureWarning")
+def test_a_measure_without_a_radius_stands_beside_the_others(measured):
+    improvement = {"last_improvement": 0.5}
+    shards = [measured("hessian", WORST, ball="", rho="none"), measured("pga", PGA, columns=improvement)]
+    table = estimates([*shards, measured("apgd", WORST, columns=improvement)])
+    assert list(table["measure"]) == ["hessian", "pga", "apgd"]
+    assert math.isnan(table["rho"][0])
+    assert math.isnan(table["last_improvement"][0])
+    assert table.loc[0, COMPARISON].isna().all()
+    assert (table["batches"][0], table["models"][0]) == (3, 3)
+    assert table["worst_share"][1] == pytest.approx(2.5 / 6, rel=1e-14)
+
+
+def test_a_measure_without_a_radius_may_stand_alone(measured):
+    shards = [
+        measured("hessian", {1: WORST[1]}, ball="", rho="none"),
+        measured("hessian", WORST | {1: [3, 3, 3]}, ball="", rho="none", architecture="gat"),
+    ]
+    table = estimates(shards)
+    assert list(table["models"]) == [1, 3]
+    assert table["rho"].isna().all()
+
+
+def test_a_batch_that_was_measured_twice_is_refused(measured):
+    with pytest.raises(ValueError, match=r"^Index contains duplicate entries, cannot reshape$"):
+        estimates([measured("pga", PGA), measured("pga", {1: PGA[1]})])

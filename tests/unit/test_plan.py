@@ -1,0 +1,218 @@
+"""What a config asks for, on configs written out here and on the signatures of the estimators."""
+
+import importlib
+import inspect
+
+import pytest
+
+from adaptive_sharpness import configuration, plan
+
+SOUGHT = {"batches": 5, "batch_size": 64, "seed": 0, "estimator": "worst_case"}
+PGA = {**SOUGHT, "options": {"solver": "pga", "steps": 5, "rate": "training", "origin": False}}
+APGD = {**SOUGHT, "options": {"solver": "apgd", "steps": 20}}
+
+
+def _study(**measures) -> dict:
+    return {"measures": measures, "rho": {}}
+
+
+def _balls(one: dict, other: dict) -> tuple[str, str]:
+    config = _study(one=one, other=other)
+    return plan.ball(config, "one", "fcnn"), plan.ball(config, "other", "fcnn")
+
+
+def _pool(**labels) -> dict:
+    return {"protocol": "report", "architecture": "fcnn", "measure": "a", "rho": "0.1", "ball": "ball", **labels}
+
+
+# The block of a measure
+
+
+def test_a_number_or_an_option_may_differ_by_architecture():
+    block = {**APGD, "batches": {"fcnn": 100, "gat": 25}, "options": {"steps": {"fcnn": 20, "gat": 10}, "norm": "l2"}}
+    config = _study(a={**block, "stacked": {"fcnn": 50}})
+    fcnn, gat = (plan.measure(config, "a", name) for name in ("fcnn", "gat"))
+    assert (fcnn["batches"], fcnn["stacked"], fcnn["options"]) == (100, 50, {"steps": 20, "norm": "l2"})
+    assert (gat["batches"], gat["stacked"], gat["options"]) == (25, None, {"steps": 10, "norm": "l2"})
+
+
+def test_a_number_holds_for_every_architecture():
+    config = _study(a={**APGD, "stacked": 3})
+    for name in ("fcnn", "gat"):
+        block = plan.measure(config, "a", name)
+        assert (block["batches"], block["stacked"]) == (5, 3)
+
+
+def test_what_is_not_said_of_an_architecture_is_left_to_the_estimator():
+    config = _study(a={**APGD, "batches": {"gat": 25}, "options": {"steps": {"gat": 10}}})
+    block = plan.measure(config, "a", "fcnn")
+    assert (block["batches"], block["stacked"], block["options"]) == (None, None, {})
+
+
+@pytest.mark.parametrize("value", [False, 0, 0.0])
+def test_an_option_that_is_false_or_zero_is_said(value):
+    options = {"origin": {"fcnn": value}, "restarts": value}
+    block = plan.measure(_study(a={**APGD, "options": options}), "a", "fcnn")
+    assert block["options"] == {"origin": value, "restarts": value}
+
+
+def test_the_estimator_is_the_name_of_the_measure_unless_another_is_named():
+    unnamed = {key: value for key, value in APGD.items() if key != "estimator"}
+    config = _study(worst_case=unnamed, mine=APGD, hessian={**unnamed, "options": {}})
+    found = {name: plan.measure(config, name, "fcnn")["estimator"] for name in config["measures"]}
+    assert found == {"worst_case": "worst_case", "mine": "worst_case", "hessian": "hessian"}
+
+
+def test_the_other_keys_of_a_block_stay_and_the_config_is_not_changed():
+    config = _study(a={**APGD, "batches": {"fcnn": 100}, "options": {"steps": {"fcnn": 20}}})
+    block = plan.measure(config, "a", "fcnn")
+    assert (block["batch_size"], block["seed"]) == (64, 0)
+    assert config == _study(a={**APGD, "batches": {"fcnn": 100}, "options": {"steps": {"fcnn": 20}}})
+
+
+# Radii
+
+
+def test_radii_are_spelled_so_that_equal_numbers_are_equal_paths_and_none_is_lost():
+    grid = [1, 0.5, 1e-4, 1e-05, 0.1 + 0.2]
+    found = plan.radii({"rho": {"a": {"fcnn": grid}}}, "a", "fcnn")
+    assert found == ["1.0", "0.5", "0.0001", "1e-05", "0.30000000000000004"]
+    assert [float(rho) for rho in found] == grid
+
+
+def test_a_measure_without_a_ball_has_one_radius_none():
+    assert plan.radii({"rho": {"a": {"fcnn": "none"}}}, "a", "fcnn") == ["none"]
+
+
+@pytest.mark.parametrize("rho", [{}, {"a": {}}, {"a": {"gat": [0.1]}}, {"b": {"fcnn": [0.1]}}])
+def test_without_a_grid_nothing_is_measured(rho):
+    assert plan.radii({"rho": rho}, "a", "fcnn") == []
+
+
+# Balls
+
+
+@pytest.mark.parametrize(
+    "search",
+    [
+        {"solver": "pga"},
+        {"steps": 60},
+        {"steps": {"fcnn": 20, "gat": 10}},
+        {"rate": "training"},
+        {"restarts": 5},
+        {"origin": False},
+        {"convergence": 1},
+    ],
+)
+def test_how_hard_a_measure_searches_does_not_change_its_ball(search):
+    one, other = _balls(APGD, {**APGD, "options": {**APGD["options"], **search}})
+    assert one == other != ""
+
+
+@pytest.mark.parametrize(
+    "sought", [{"norm": "l2"}, {"adaptive": False}, {"perturb": "weights"}, {"normalise_logits": True}]
+)
+def test_what_is_sought_changes_the_ball(sought):
+    one, other = _balls(APGD, {**APGD, "options": {**APGD["options"], **sought}})
+    assert "" not in (one, other)
+    assert one != other
+
+
+@pytest.mark.parametrize("drawn", [{"batch_size": 32}, {"seed": 1}])
+def test_other_batches_are_another_ball(drawn):
+    one, other = _balls(APGD, {**APGD, **drawn})
+    assert "" not in (one, other)
+    assert one != other
+
+
+def test_more_batches_and_another_stack_are_the_same_ball():
+    one, other = _balls(APGD, {**APGD, "batches": {"fcnn": 100}, "stacked": 50})
+    assert one == other
+
+
+def test_a_default_that_is_said_is_the_same_ball_in_any_order():
+    said = {"adaptive": True, "norm": "linf", "perturb": "all", "normalise_logits": False}
+    one, other = _balls(PGA, {**APGD, "options": {**said, **APGD["options"]}})
+    backwards = {**APGD, "options": dict(reversed(said.items()))}
+    assert one == other == _balls(backwards, PGA)[0]
+
+
+def test_the_name_of_a_measure_may_stand_for_its_estimator():
+    unnamed = {key: value for key, value in APGD.items() if key != "estimator"}
+    config = _study(worst_case=unnamed, other=PGA)
+    assert plan.ball(config, "worst_case", "fcnn") == plan.ball(config, "other", "fcnn")
+
+
+def test_a_ball_that_differs_by_architecture_is_compared_where_it_is_the_same():
+    config = _study(a={**APGD, "options": {"norm": {"gat": "l2", "fcnn": "linf"}}}, b=PGA)
+    same = {name: plan.ball(config, "a", name) == plan.ball(config, "b", name) for name in ("fcnn", "gat", "lenet5")}
+    assert same == {"fcnn": True, "gat": False, "lenet5": True}
+
+
+@pytest.mark.parametrize("estimator", ["average_case", "hessian"])
+def test_a_measure_that_seeks_no_maximum_has_no_ball(estimator):
+    block = {**SOUGHT, "estimator": estimator, "options": {"adaptive": True}}
+    assert plan.ball(_study(a=block), "a", "fcnn") == ""
+
+
+def test_in_the_study_the_report_is_compared_with_the_worst_case_and_with_nothing_else(config):
+    balls = {name: plan.ball(config, name, "fcnn") for name in config["measures"]}
+    assert balls["report_pga"] == balls["worst_case"] != ""
+    assert balls["average_case"] == balls["hessian"] == ""
+
+
+# What is compared
+
+
+@pytest.mark.parametrize("other", [{"architecture": "gat"}, {"rho": "0.2"}, {"ball": "another"}, {"protocol": "p"}])
+def test_pools_that_differ_in_more_than_the_measure_are_not_compared(other):
+    assert plan.compared([_pool(), _pool(measure="b", **other)]) == []
+
+
+def test_a_protocol_with_two_measures_of_one_ball_is_compared():
+    assert plan.compared([_pool(), _pool(measure="b")]) == ["report"]
+
+
+def test_measures_without_a_ball_are_not_compared():
+    assert plan.compared([_pool(ball=""), _pool(measure="b", ball="")]) == []
+
+
+def test_protocols_stand_once_and_in_order():
+    pools = [_pool(protocol=name, rho=rho) for rho in ("0.2", "0.1") for name in ("z", "single", "a")]
+    others = [_pool(protocol=name, rho=rho, measure="b") for rho in ("0.1", "0.2") for name in ("a", "z")]
+    assert plan.compared(iter(pools + others)) == ["z", "a"]
+    assert plan.compared([]) == []
+
+
+# Options
+
+
+@pytest.mark.parametrize("estimator", configuration.modules("measures"))
+def test_the_options_are_those_of_the_function(estimator):
+    """As Python itself reads them, from the function that is imported."""
+    function = getattr(importlib.import_module(f"adaptive_sharpness.measures.{estimator}"), estimator)
+    named = [each for each in inspect.signature(function).parameters.values() if each.kind is each.KEYWORD_ONLY]
+    wanted = {each.name: None if each.default is each.empty else each.default for each in named}
+    assert plan.options(estimator) == wanted
+    assert "seed" in wanted
+
+
+def test_how_hard_to_search_is_an_option_of_the_estimator_that_searches():
+    assert set(plan.SEARCH) | set(plan.NOT_IN_CONFIG) <= set(plan.options("worst_case"))
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("none_here", "def other(*, seed=0): ..."), ("inner", "class A:\n    def inner(*, seed=0): ...")],
+)
+def test_a_module_without_a_function_of_its_name_has_no_options(name, text, tmp_path, monkeypatch):
+    (tmp_path / f"{name}.py").write_text(text)
+    monkeypatch.setattr(plan, "MEASURES", tmp_path)
+    assert plan.options(name) == {}
+
+
+def test_a_module_is_read_without_being_run(tmp_path, monkeypatch):
+    text = "raise RuntimeError\ndef unrun(model, other=1, *, rho: float, low=-0.5, names=('a', 'b'), rate=None): ..."
+    (tmp_path / "unrun.py").write_text(text)
+    monkeypatch.setattr(plan, "MEASURES", tmp_path)
+    assert plan.options("unrun") == {"rho": None, "low": -0.5, "names": ("a", "b"), "rate": None}
