@@ -29,8 +29,8 @@ lint: setup ## check style and workflow
 
 publish: setup ## copy the finished study's tables and figures to docs/results
 	mkdir -p docs/results
-	cp results/tables/tau.csv results/tables/runs.parquet docs/results/
-	cp results/figures/report/report_pga/*.png results/figures/report/report_pga/*.svg docs/results/
+	cp results/tables/*.csv results/tables/runs.parquet docs/results/
+	cp -r results/figures/. docs/results/
 
 .venv/complete: envs/requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \

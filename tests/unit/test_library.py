@@ -4,6 +4,8 @@ One network is torchvision's, with batch norm and a DataLoader; the other torch_
 """
 
 import random
+import subprocess
+import textwrap
 from collections.abc import Callable, Iterable
 from functools import partial
 
@@ -192,3 +194,18 @@ def test_a_user_in_training_mode_is_told_what_to_do(case):
     model, loss, batches = case
     with pytest.raises(ValueError, match=r"^the network is in training mode, wanted eval mode: call network.eval\(\) "):
         worst_case(model.train(), loss, batches, rho=0.01)
+
+
+def test_the_library_needs_torch_and_numpy_alone():
+    """Measuring for real, in a process that can import nothing else of the study's dependencies."""
+    code = """
+    import sys
+    for name in ("pandas", "scipy", "torch_geometric", "torchvision", "snakemake", "dvc", "safetensors", "curvlinops"):
+        sys.modules[name] = None
+    import torch
+    from adaptive_sharpness import average_case, worst_case
+    batch = torch.ones(3, 2), torch.zeros(3, 1)
+    for measure in (worst_case, average_case):
+        assert measure(torch.nn.Linear(2, 1).eval(), torch.nn.functional.mse_loss, batch, rho=0.1).sharpness >= 0
+    """
+    subprocess.run([sys.executable, "-c", textwrap.dedent(code)], check=True)
