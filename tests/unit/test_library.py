@@ -5,6 +5,7 @@ One network is torchvision's, with batch norm and a DataLoader; the other torch_
 
 import random
 import subprocess
+import sys
 import textwrap
 from collections.abc import Callable, Iterable
 from functools import partial
