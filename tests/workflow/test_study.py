@@ -12,7 +12,8 @@ GRIDS = {
     "fcnn": {"report_pga": [0.005, 0.025], "worst_case": [0.025], "average_case": [0.1], "hessian": [math.nan]},
     "gat": {"report_pga": [0.004, 0.02], "worst_case": [0.02], "average_case": [0.2]},
 }
-POOLS = [(name, measure, rho) for name, grids in GRIDS.items() for measure, grid in grids.items() for rho in grid]
+# A config file that is written by a program has its keys sorted, and tables keep its order.
+POOLS = [(name, measure, rho) for name in GRIDS for measure, grid in sorted(GRIDS[name].items()) for rho in grid]
 SCATTERS = [f"report/{name}/test_loss_vs_sharpness" for name in ("report_pga", "worst_case", "average_case", "hessian")]
 CURVES = [f"report/{name}/tau_vs_rho" for name in ("report_pga", "worst_case", "average_case")]
 COLUMNS = ["architecture", "measure", "rho"]
