@@ -15,7 +15,7 @@ study: setup ## run the whole study: results/tables, results/figures, results/re
 	snakemake
 	snakemake --report results/snakemake-report.html
 
-quick: setup ## run the same study, small, in under 3 minutes: results/quick
+quick: setup ## run the same study, small, in a few minutes: results/quick
 	snakemake --configfile config/quick.yaml
 
 test: lint ## run the linters and all tests
