@@ -103,7 +103,7 @@ class Problems:
         models = [model] if isinstance(model, nn.Module) else list(model)
         if not models:
             raise ValueError("model: got an empty list, wanted at least one network")
-        self._network, self._stacked, self._transformed = models[0], stacked, transformed
+        self._stacked, self._transformed = stacked, transformed
         if states is not None and len(models) > 1:
             raise ValueError(
                 f"model: got {len(models)} networks and states, wanted one network that gives the function"
@@ -120,7 +120,8 @@ class Problems:
             self._scale = _scale({name: self._states[name] for name in self._names}, adaptive)
         for position, objective in enumerate(self._objectives):
             state = {name: value[position] for name, value in self._states.items()}
-            own, first = (each.check(state, self._batches[0]) for each in (objective, self._objectives[0]))
+            own = objective.check(state, self._batches[0])
+            first = self._objectives[0].check(state, self._batches[0]) if position else own
             if not torch.isclose(own, first, rtol=1e-5, atol=0, equal_nan=True):
                 raise ValueError(
                     f"model {position}: got another loss from it than from model 0 with its parameters, "
