@@ -1,13 +1,15 @@
 """Kendall's tau between sharpness and test loss over a pool of models, with its uncertainty."""
 
-import hashlib
 import math
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import stats
 
+from adaptive_sharpness.resampling import interval, tau_of_resamples
+
 VARIANCE = 0.437  # of atanh(tau), times n - 4 (Fieller, Hartley & Pearson 1957)
+FEWEST = 3  # models that a tau needs
 
 
 @dataclass(frozen=True)
@@ -41,52 +43,92 @@ def kendall(x: np.ndarray, y: np.ndarray, *, seed: int = 0, resamples: int = 999
     Returns:
         Tau; all nan but n where fewer than 3 models are usable, or where all values of x or of y tie.
     """
-    usable = np.isfinite(x) & np.isfinite(y)
-    x, y = np.asarray(x)[usable], np.asarray(y)[usable]
-    if len(x) < 3 or np.ptp(x) == 0 or np.ptp(y) == 0:
+    x, y = finite(x, y)
+    if reason(x=x, y=y):
         return Tau(len(x), *[math.nan] * 4)
     found = stats.kendalltau(x, y)
-    low, high = _interval(x, y, seed, resamples)
-    return Tau(len(x), float(found.statistic), low, high, float(found.pvalue))
+    tau = float(found.statistic)
+    low, high = interval(tau, tau_of_resamples(x, y), len(x), seed=seed, resamples=resamples)
+    return Tau(len(x), tau, low, high, float(found.pvalue))
 
 
-def _interval(x: np.ndarray, y: np.ndarray, seed: int, resamples: int) -> tuple[float, float]:
-    if abs(stats.kendalltau(x, y).statistic) == 1:  # every resample says the same: BCa is not defined
-        return math.nan, math.nan
-    draw = np.random.default_rng(int.from_bytes(hashlib.sha256(f"bootstrap {seed}".encode()).digest()[:8]))
-    models = (np.arange(len(x)),)
-    # Resamples are drawn as positions, since tau then needs no sorting; see tau_of_resamples.
-    options = {"method": "BCa", "n_resamples": resamples, "rng": draw, "vectorized": True}
-    interval = stats.bootstrap(models, tau_of_resamples(x, y), **options).confidence_interval
-    return float(interval.low), float(interval.high)
+def finite(*values: np.ndarray) -> np.ndarray:
+    """The models of which all values are finite.
+
+    Args:
+        values: each [models].
+
+    Returns:
+        The same values of these models, [values, finite models].
+    """
+    stacked = np.stack([np.asarray(each, dtype=float) for each in values])
+    return stacked[:, np.isfinite(stacked).all(axis=0)]
 
 
-def tau_of_resamples(x: np.ndarray, y: np.ndarray):
-    """Tau-b of many resamples of a pool at once.
+def reason(**values: np.ndarray) -> str:
+    """Why there is no tau.
 
-    With A, B the signs of all differences in x and in y and c the counts of a resample, tau-b is
-    c'(A*B)c / sqrt(c'|A|c c'|B|c). A resample in which all values tie has tau 0.
+    Args:
+        values: finite values of the same models, [models], by what they are called.
+
+    Returns:
+        Empty where there is one.
+    """
+    n = min(len(each) for each in values.values())
+    if n < FEWEST:
+        return f"{n} usable {'model' if n == 1 else 'models'}, wanted at least {FEWEST}"
+    tied = [name for name, each in values.items() if np.ptp(each) == 0]
+    return f"all values of {' and of '.join(name.replace('_', ' ') for name in tied)} tie" if tied else ""
+
+
+def tau_b(x: np.ndarray, y: np.ndarray) -> float:
+    """Kendall's tau-b alone.
 
     Args:
         x: one value a model, [models].
         y: another value of the same models, [models].
 
     Returns:
-        A function of positions in the pool, [..., n], and of the axis to go along (the last), to taus, [...].
+        Of the models with two finite values; nan where `kendall` has none.
     """
-    a, b = (np.sign(values[:, None] - values[None, :]) for values in (x, y))
-    products = (a * b, np.abs(a), np.abs(b))
+    x, y = finite(x, y)
+    return math.nan if reason(x=x, y=y) else float(stats.kendalltau(x, y).statistic)
 
-    def tau(positions: np.ndarray, axis: int = -1) -> np.ndarray:
-        rows = np.moveaxis(positions, axis, -1).reshape(-1, positions.shape[axis])
-        offsets = np.arange(len(rows))[:, None] * len(x)
-        counts = np.bincount((rows + offsets).ravel(), minlength=len(rows) * len(x)).reshape(len(rows), len(x))
-        both, in_x, in_y = (((counts @ each) * counts).sum(axis=1) for each in products)
-        ties = in_x * in_y == 0
-        taus = np.where(ties, 0.0, both / np.sqrt(np.where(ties, 1.0, in_x * in_y)))
-        return taus.reshape(np.delete(positions.shape, axis))
 
-    return tau
+def fisher(tau: float, n: int) -> tuple[float, float]:
+    """Fisher's 95 % interval, tanh(atanh tau +- 1.96 sqrt(0.437 / (n - 4))) (Fieller, Hartley & Pearson 1957).
+
+    Args:
+        tau: Kendall's.
+        n: models behind it.
+
+    Returns:
+        Both ends; nan where tau is, where it is 1 or -1, or where n is at most 4.
+    """
+    if not abs(tau) < 1 or n <= 4:
+        return math.nan, math.nan
+    half = stats.norm.ppf(0.975) * math.sqrt(VARIANCE / (n - 4))
+    return math.tanh(math.atanh(tau) - half), math.tanh(math.atanh(tau) + half)
+
+
+def leave_one_out(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
+    """The range of tau as each model in turn is left out: how much one model can do.
+
+    Args:
+        x: one value a model, [models].
+        y: another value of the same models, [models].
+
+    Returns:
+        The lowest and the highest tau-b, over models whose absence leaves a tau; nan if there is none.
+    """
+    x, y = finite(x, y)
+    n = len(x)
+    if reason(x=x, y=y) or n == FEWEST:
+        return math.nan, math.nan
+    rest = np.array([np.delete(np.arange(n), each) for each in range(n)])
+    defined = (np.ptp(x[rest], axis=1) > 0) & (np.ptp(y[rest], axis=1) > 0)
+    taus = tau_of_resamples(x, y)(rest[defined])
+    return (float(taus.min()), float(taus.max())) if len(taus) else (math.nan, math.nan)
 
 
 def consistency(tau: float, n: int, published: float, published_n: int) -> float:

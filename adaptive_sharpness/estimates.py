@@ -6,32 +6,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import kendalltau
 
+from adaptive_sharpness.reliability import reliability
 from adaptive_sharpness.tables import POOL, read
-
-
-def reliability(values: np.ndarray, k: int | None = None) -> float:
-    """The intraclass correlation of the mean over k batches, two-way, consistency: ICC(C,k) (McGraw & Wong 1996).
-
-    The share of the variance between models' means that the choice of batches does not explain. With the mean squares
-    MSR of models and MSE of the residuals, k s / (k s + MSE), where s = (MSR - MSE) / n is the variance of models and
-    n the number of batches there are; s is 0 where that is negative.
-
-    Args:
-        values: [models, batches], all models on the same batches.
-        k: batches of the mean, as many as there are if not given.
-
-    Returns:
-        From 0 to 1; nan for fewer than 2 models or batches, or where all models are equal on every batch.
-    """
-    models, batches = values.shape
-    if models < 2 or batches < 2 or (values == values[0]).all():
-        return np.nan
-    means = values.mean(axis=1, keepdims=True)
-    residuals = values - means - values.mean(axis=0) + values.mean()
-    residual = (residuals**2).sum() / ((models - 1) * (batches - 1))
-    between = np.maximum(means.var(ddof=1) - residual / batches, 0)
-    k = batches if k is None else k
-    return float(k * between / (k * between + residual))
 
 
 def estimates(shards: Iterable[Mapping]) -> pd.DataFrame:

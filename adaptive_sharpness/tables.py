@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from adaptive_sharpness.correlation import kendall
+from adaptive_sharpness.associations import association
+from adaptive_sharpness.significance import significance
 
 POOL = ["protocol", "architecture", "measure", "rho"]
 
@@ -66,40 +67,51 @@ def _refuse_mixed(table: pd.DataFrame, column: str) -> None:
             raise ValueError(f"pool {pool}: {column} is {' and '.join(devices)}, wanted one device for a pool")
 
 
-def tau_table(table: pd.DataFrame, published: Mapping) -> pd.DataFrame:
-    """A row for every (protocol, architecture, measure, rho).
+def tau_table(
+    table: pd.DataFrame, published: Mapping, estimates: pd.DataFrame, test_losses: Mapping[tuple, pd.DataFrame]
+) -> pd.DataFrame:
+    """A row for every (protocol, architecture, measure, rho); docs/statistics.md explains each column.
 
     Args:
         table: what `runs` returns.
-        published: published[measure][architecture] with rho and tau, where the report prints one.
+        published: published[measure][architecture] with rho, tau and n, where the report prints one.
+        estimates: what `estimates.estimates` returns: the reliability of each row's sharpness.
+        test_losses: what `reliability.read_test_losses` returns: of each (protocol, architecture) [seeds, examples].
 
     Returns:
-        The columns of the pool, n (models used), sharpness_mean, sharpness_sd, share_negative (of models whose
-        sharpness is below 0), test_loss_mean, test_loss_sd, tau, tau_low, tau_high (95 %, BCa), p_value, published_tau.
+        The columns of the pool, those of `associations.association` and those of `significance.significance`.
+
+    Raises:
+        ValueError: if a pool has no row in estimates, or a model no test losses.
     """
-    pools = table.groupby(POOL, dropna=False, sort=False)
-    return pd.DataFrame([_tau_row(dict(zip(POOL, pool, strict=True)), rows, published) for pool, rows in pools])
+    pools = dict(list(table.groupby(POOL, dropna=False, sort=False)))
+    rows = []
+    for (pool, models), reliability in zip(pools.items(), _reliabilities(pools, estimates), strict=True):
+        labels = dict(zip(POOL, pool, strict=True))
+        losses = _losses(test_losses, pool, models["seed"])
+        rows.append({**labels, **association(models, losses, reliability, _published(published, labels))})
+    taus = pd.DataFrame(rows)
+    after = taus.columns.get_loc("published_tau") + 1
+    return pd.concat([taus.iloc[:, :after], significance(pools), taus.iloc[:, after:]], axis=1)
 
 
-def _tau_row(pool: dict, rows: pd.DataFrame, published: Mapping) -> dict:
-    used = rows[np.isfinite(rows["sharpness"]) & np.isfinite(rows["test_loss"])]
-    tau = kendall(used["sharpness"].to_numpy(), used["test_loss"].to_numpy())
-    return {
-        **pool,
-        "n": tau.n,
-        "sharpness_mean": used["sharpness"].mean(),
-        "sharpness_sd": used["sharpness"].std(),
-        "share_negative": (used["sharpness"] < 0).mean(),
-        "test_loss_mean": used["test_loss"].mean(),
-        "test_loss_sd": used["test_loss"].std(),
-        "tau": tau.tau,
-        "tau_low": tau.low,
-        "tau_high": tau.high,
-        "p_value": tau.p_value,
-        "published_tau": _published_tau(published, pool),
-    }
-
-
-def _published_tau(published: Mapping, pool: Mapping) -> float:
+def _published(published: Mapping, pool: Mapping) -> Mapping | None:
     entry = published.get(pool["measure"], {}).get(pool["architecture"])
-    return entry["tau"] if entry and entry["rho"] == pool["rho"] else np.nan
+    return entry if entry and entry["rho"] == pool["rho"] else None
+
+
+def _reliabilities(pools: Iterable[tuple], estimates: pd.DataFrame) -> list[float]:
+    """Of each pool's sharpness, from the table of estimates; where rho is nan there too, it is the same pool."""
+    wanted = pd.DataFrame(list(pools), columns=POOL).astype({"rho": float})
+    how = {"how": "left", "on": POOL, "validate": "1:1", "indicator": True}
+    found = wanted.merge(estimates[[*POOL, "reliability"]].astype({"rho": float}), **how)
+    for pool in found.loc[found["_merge"] == "left_only", POOL].itertuples(index=False, name=None):
+        raise ValueError(f"pool {pool}: got no row of estimates, wanted one for every pool")
+    return found["reliability"].tolist()
+
+
+def _losses(test_losses: Mapping[tuple, pd.DataFrame], pool: tuple, seeds: pd.Series) -> pd.DataFrame:
+    known = test_losses.get(pool[:2], pd.DataFrame())
+    for seed in seeds[~seeds.isin(known.index)]:
+        raise ValueError(f"pool {pool}: got no test losses of seed {seed}, wanted them of every model measured")
+    return known

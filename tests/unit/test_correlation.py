@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from adaptive_sharpness.correlation import consistency, kendall, tau_of_resamples
+from adaptive_sharpness.correlation import consistency, finite, fisher, kendall, leave_one_out, reason, tau_b
+from adaptive_sharpness.resampling import tau_of_resamples
 
 POOLS = [(n, levels, seed) for n in (3, 10, 50) for levels in (3, 8, None) for seed in range(3)]
 
@@ -162,3 +163,83 @@ def test_z_of_pools_without_association_is_a_standard_normal():
     taus = [stats.kendalltau(*rng.normal(size=(2, 20))).statistic for _ in range(2000)]
     z = [consistency(a, 20, b, 20) for a, b in zip(taus[::2], taus[1::2], strict=True)]
     assert np.std(z) == pytest.approx(1, abs=0.1)
+
+
+@pytest.mark.parametrize("n", [600, 4096])
+def test_a_large_pool_is_counted_exactly(n):
+    """One pair of n (n - 1) / 2 is discordant."""
+    one_swap = np.arange(float(n))
+    one_swap[[0, 1]] = one_swap[[1, 0]]
+    wanted = (n * (n - 1) - 4) / (n * (n - 1))
+    assert tau_of_resamples(np.arange(float(n)), one_swap)(np.arange(n)) == pytest.approx(wanted, rel=1e-15)
+
+
+def test_a_pool_that_cannot_be_counted_is_refused():
+    with pytest.raises(ValueError, match=r"^resamples of a pool: got 4097 models, wanted at most 4096$"):
+        tau_of_resamples(np.arange(4097), np.arange(4097))
+
+
+# What else there is to say
+
+
+def test_tau_alone_is_that_of_the_pairs():
+    x, y = draw(20, 8, 0)
+    assert tau_b(np.append(x, math.nan), np.append(y, 1)) == pytest.approx(pairs(x, y), rel=1e-12)
+    assert math.isnan(tau_b(np.ones(4), np.arange(4)))
+
+
+def test_models_are_finite_where_all_values_are():
+    inf, nan = math.inf, math.nan
+    np.testing.assert_array_equal(finite([1, 2, nan, 4], [5, inf, 7, 8], [9, 1, 1, 2]), [[1, 4], [5, 8], [9, 2]])
+
+
+@pytest.mark.parametrize(
+    ("sharpness", "test_loss", "wanted"),
+    [
+        ([1, 2, 3], [1, 3, 2], ""),
+        ([], [], "0 usable models, wanted at least 3"),
+        ([1], [1], "1 usable model, wanted at least 3"),
+        ([1, 2], [1, 1], "2 usable models, wanted at least 3"),
+        ([1, 1, 1], [1, 2, 3], "all values of sharpness tie"),
+        ([1, 2, 3], [4, 4, 4], "all values of test loss tie"),
+        ([1, 1, 1], [4, 4, 4], "all values of sharpness and of test loss tie"),
+    ],
+)
+def test_why_there_is_no_tau(sharpness, test_loss, wanted):
+    assert reason(sharpness=np.array(sharpness, dtype=float), test_loss=np.array(test_loss, dtype=float)) == wanted
+
+
+def test_fishers_interval_of_a_case_by_hand():
+    """For n = 4 + 0.437 * 1.96^2 * 4 the half-width on the scale of atanh is 1/2; tanh(1/2) = (e - 1) / (e + 1)."""
+    n = 4 + 0.437 * 1.959963984540054**2 * 4
+    edge = (math.e - 1) / (math.e + 1)
+    assert fisher(0.0, n) == pytest.approx((-edge, edge), rel=1e-12)
+    # atanh(3/5) = log(4)/2, so the ends are log(4)/2 -+ 1/2: exp(2 z) = 4 / e and 4 e.
+    assert fisher(0.6, n) == pytest.approx(((4 / math.e - 1) / (4 / math.e + 1), (4 * math.e - 1) / (4 * math.e + 1)))
+
+
+@pytest.mark.parametrize(("tau", "n"), [(math.nan, 50), (1.0, 50), (-1.0, 50), (0.3, 4)])
+def test_there_is_no_fisher_interval_without_a_variance(tau, n):
+    assert np.isnan(fisher(tau, n)).all()
+
+
+def test_one_model_left_out_of_a_case_by_hand():
+    """Of 6 pairs those of the last model alone are discordant: without it tau is 1, without another (1 - 2) / 3."""
+    low, high = leave_one_out(np.array([1, 2, 3, 4]), np.array([2, 3, 4, 1]))
+    assert (low, high) == pytest.approx((-1 / 3, 1), rel=1e-14)
+
+
+@pytest.mark.parametrize("levels", [8, None])
+def test_the_range_of_leaving_one_out_is_scipys(levels):
+    x, y = draw(12, levels, 1)
+    taus = [stats.kendalltau(np.delete(x, i), np.delete(y, i)).statistic for i in range(12)]
+    bad = np.append(x, math.nan), np.append(y, 1)
+    assert leave_one_out(*bad) == pytest.approx((min(taus), max(taus)), rel=1e-12)
+
+
+def test_a_model_without_which_all_tie_has_no_say():
+    """Without the last sharpness ties; without another tau-b is that of (1, 1, 2) and (1, 2, 3) in some order."""
+    x, y = np.array([1, 1, 1, 2]), np.array([1, 2, 3, 4])
+    assert leave_one_out(x, y) == pytest.approx((math.sqrt(2 / 3), math.sqrt(2 / 3)), rel=1e-14)
+    assert np.isnan(leave_one_out(x[1:], y[1:])).all()
+    assert np.isnan(leave_one_out(np.ones(4), y)).all()

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from adaptive_sharpness.estimates import estimates, reliability
+from adaptive_sharpness.estimates import estimates
+from adaptive_sharpness.reliability import reliability
 
 LABELS = {"protocol": "report", "architecture": "fcnn", "rho": "0.1"}
 WORST = {0: [2, 4, 6], 1: [4, 4, 1], 2: [10, 0, 5]}

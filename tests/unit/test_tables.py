@@ -1,6 +1,8 @@
 """The tables from small shards whose values are worked out by hand."""
 
 import math
+import re
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -45,8 +47,16 @@ def measured(tmp_path):
 
 def pool(sharpness: list, test_loss: list, **labels) -> pd.DataFrame:
     """Rows of the runs table."""
-    labels = {**PGA, "rho": 0.1, **labels}
-    return pd.DataFrame({"sharpness": sharpness, "test_loss": test_loss}, dtype=float).assign(**labels)
+    labels = {**PGA, "rho": 0.1, "train_loss": 0.5, "accuracy": math.nan, "base_loss": BASE, **labels}
+    values = pd.DataFrame({"sharpness": sharpness, "test_loss": test_loss}, dtype=float)
+    return values.assign(seed=range(len(values)), **labels)
+
+
+def taus_of(runs: pd.DataFrame, published: dict | None = None) -> pd.DataFrame:
+    """The table of taus, with a reliability of 0.5 for all and test losses in which nothing differs."""
+    pools = runs[tables.POOL].drop_duplicates().assign(reliability=0.5)
+    names = runs[["protocol", "architecture"]].drop_duplicates().itertuples(index=False, name=None)
+    return tables.tau_table(runs, published or {}, pools, dict.fromkeys(names, pd.DataFrame(np.ones((10, 2)))))
 
 
 # A row a model
@@ -122,7 +132,7 @@ def test_a_measure_without_a_radius_has_rows_of_its_own(training, measured):
     runs = tables.runs([training({0: 0.25})], [measured({0: [1, 2]}), measured({0: [3, 5]}, "none", measure="hessian")])
     assert runs["rho"].isna().tolist() == [False, True]
     assert runs["sharpness"].tolist() == [1.5, 4]
-    taus = tables.tau_table(runs, {})
+    taus = taus_of(runs)
     assert taus["rho"].isna().tolist() == [False, True]
 
 
@@ -131,7 +141,7 @@ def test_a_measure_without_a_radius_has_rows_of_its_own(training, measured):
 
 def test_a_row_describes_its_pool():
     """Sharpness -1, 1, 2, 4: mean 1.5, squared deviations 6.25 + 0.25 + 0.25 + 6.25. Of 6 pairs one is discordant."""
-    row = tables.tau_table(pool([-1, 1, 2, 4], [0.1, 0.4, 0.3, 0.6]), {}).iloc[0]
+    row = taus_of(pool([-1, 1, 2, 4], [0.1, 0.4, 0.3, 0.6])).iloc[0]
     wanted = {"n": 4, "sharpness_mean": 1.5, "sharpness_sd": math.sqrt(13 / 3), "share_negative": 0.25, "rho": 0.1}
     wanted |= {"test_loss_mean": 0.35, "test_loss_sd": math.sqrt(0.13 / 3), "tau": (5 - 1) / 6}
     assert {name: row[name] for name in wanted} == pytest.approx(wanted)
@@ -141,23 +151,23 @@ def test_a_row_describes_its_pool():
 
 
 def test_a_sharpness_of_zero_is_not_negative():
-    assert tables.tau_table(pool([0, 0, 1, -1], [1, 2, 3, 4]), {})["share_negative"][0] == 0.25
+    assert taus_of(pool([0, 0, 1, -1], [1, 2, 3, 4]))["share_negative"][0] == 0.25
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
 @pytest.mark.parametrize("column", ["sharpness", "test_loss"])
 def test_a_model_without_a_finite_value_is_left_out_of_its_pool(bad, column):
     runs = pool([-1, 1, 2, 4, 9], [0.1, 0.4, 0.3, 0.6, 9])
-    without = tables.tau_table(runs.iloc[:4], {})
+    without = taus_of(runs.iloc[:4])
     runs.loc[4, column] = bad
-    pd.testing.assert_frame_equal(tables.tau_table(runs, {}), without)
+    pd.testing.assert_frame_equal(taus_of(runs), without)
     assert without["n"][0] == 4
 
 
 def test_pools_stand_in_the_order_of_the_runs():
     labels = [{"architecture": "gat"}, {"rho": 0.5}, {"rho": 0.2}, {"protocol": "other"}]
     runs = pd.concat([pool([1, 2, 3], [3, 1, 2], **each) for each in labels])
-    taus = tables.tau_table(runs, {})
+    taus = taus_of(runs)
     assert list(zip(taus["architecture"], taus["rho"], taus["protocol"], strict=True)) == [
         ("gat", 0.1, "report"),
         ("fcnn", 0.5, "report"),
@@ -169,22 +179,61 @@ def test_pools_stand_in_the_order_of_the_runs():
 def test_a_published_tau_stands_at_its_rho_alone():
     runs = pd.concat([pool([1, 2, 3], [3, 1, 2], rho=rho) for rho in (0.025, 0.05)])
     runs = pd.concat([runs, runs.assign(architecture="gat"), runs.assign(measure="other")])
-    taus = tables.tau_table(runs, {"report_pga": {"fcnn": {"rho": 0.025, "tau": -0.311}}})
+    taus = taus_of(runs, {"report_pga": {"fcnn": {"rho": 0.025, "tau": -0.311, "n": 50}}})
     found = taus[taus["published_tau"].notna()]
-    assert found[["architecture", "measure", "rho", "published_tau"]].to_numpy().tolist() == [
-        ["fcnn", "report_pga", 0.025, -0.311]
+    assert found[["architecture", "measure", "rho", "published_tau", "published_n"]].to_numpy().tolist() == [
+        ["fcnn", "report_pga", 0.025, -0.311, 50]
     ]
+    assert taus["published_n"].notna().sum() == 1
 
 
 def test_a_pool_without_a_usable_model_has_a_row_with_n_0():
-    row = tables.tau_table(pool([math.nan] * 3, [1, 2, 3]), {}).iloc[0]
+    row = taus_of(pool([math.nan] * 3, [1, 2, 3])).iloc[0]
     assert row["n"] == 0
     assert np.isnan(row[["sharpness_mean", "tau", "tau_low", "tau_high", "p_value"]].astype(float)).all()
 
 
+def test_reliabilities_are_found_whether_or_not_there_is_a_radius():
+    """As in a csv whose rows stand in another order."""
+    runs = pd.concat([pool([1, 2, 3], [3, 1, 2], rho=rho) for rho in (0.1, math.nan, 0.3)])
+    losses = {("report", "fcnn"): pd.DataFrame(np.eye(3))}
+    trusted = pd.DataFrame({**PGA, "rho": [math.nan, 0.3, 0.1], "reliability": [0.25, 0.5, 0.75]})
+    assert tables.tau_table(runs, {}, trusted, losses)["reliability_sharpness"].tolist() == [0.75, 0.25, 0.5]
+    wanted = r"^pool \('report', 'fcnn', 'report_pga', 0\.1\): got no row of estimates, wanted one for every pool$"
+    with pytest.raises(ValueError, match=wanted):
+        tables.tau_table(runs, {}, trusted[:2], losses)
+
+
+@pytest.mark.parametrize("seeds", [[0, 1], None])
+def test_a_model_without_test_losses_is_refused(seeds):
+    losses = {("report", "fcnn"): pd.DataFrame(np.ones((2, 2)), index=seeds)} if seeds else {}
+    trusted = pd.DataFrame([{**PGA, "rho": 0.1, "reliability": 0.5}])
+    pool_of = r"pool \('report', 'fcnn', 'report_pga', 0\.1\)"
+    wanted = rf"^{pool_of}: got no test losses of seed {2 if seeds else 0}, wanted them of every model measured$"
+    with pytest.raises(ValueError, match=wanted):
+        tables.tau_table(pool([1, 2, 3], [3, 1, 2]), {}, trusted, losses)
+
+
+def test_test_losses_are_matched_by_seed():
+    """Seeds 5 and 9 differ by 1 on both examples; the shard's other model is not measured."""
+    runs = pool([1, 2], [1, 2]).assign(seed=[9, 5])
+    losses = pd.DataFrame([[8.0, 0.0], [1.0, 2.0], [2.0, 3.0]], index=[7, 5, 9])
+    trusted = pd.DataFrame([{**PGA, "rho": 0.1, "reliability": 0.25}])
+    row = tables.tau_table(runs, {}, trusted, {("report", "fcnn"): losses}).iloc[0]
+    assert (row["reliability_test_loss"], row["resolvable_pairs"]) == (1, 1)
+    assert row["noise_ceiling"] == pytest.approx(1 / 3)
+
+
 def test_the_columns_are_those_that_are_documented():
-    columns = (
-        "protocol architecture measure rho n sharpness_mean sharpness_sd share_negative test_loss_mean test_loss_sd"
-    )
-    columns += " tau tau_low tau_high p_value published_tau"
-    assert list(tables.tau_table(pool([1, 2, 3], [1, 3, 2]), {})) == columns.split()
+    """docs/statistics.md has a paragraph for each column, in the order of the table."""
+    text = (Path(__file__).parents[2] / "docs/statistics.md").read_text()
+    assert list(taus_of(pool([1, 2, 3], [1, 3, 2]))) == re.findall(r"^\*\*`(\w+)`\*\*", text, re.MULTILINE)
+
+
+def test_new_columns_stand_after_those_that_were_there_first():
+    columns = "n sharpness_mean sharpness_sd share_negative test_loss_mean test_loss_sd tau tau_low tau_high p_value"
+    columns += " published_tau permutation_p p_holm p_max_t fisher_low fisher_high partial_tau partial_tau_low"
+    columns += " partial_tau_high partial_tau_gaussian tau_max_loss tau_base_loss tau_ratio tau_accuracy tau_gap"
+    columns += " reliability_sharpness reliability_test_loss resolvable_pairs noise_ceiling smallest_detectable_tau"
+    columns += " equivalence_p loo_low loo_high reason z published_n"
+    assert list(taus_of(pool([1, 2, 3], [1, 3, 2])))[4:] == columns.split()

@@ -1,7 +1,14 @@
 import pandas as pd
 
-from adaptive_sharpness import job, tables
+from adaptive_sharpness import job, reliability, tables
 
 job.start(snakemake.log[0])
-taus = tables.tau_table(pd.read_parquet(snakemake.input[0]), snakemake.params.published)
+labels, files = snakemake.params.labels, snakemake.input.test_losses
+shards = [{**each, "path": path} for each, path in zip(labels, files, strict=True)]
+taus = tables.tau_table(
+    pd.read_parquet(snakemake.input.runs),
+    snakemake.params.published,
+    pd.read_csv(snakemake.input.estimates),
+    reliability.read_test_losses(shards),
+)
 taus.to_csv(snakemake.output[0], index=False)

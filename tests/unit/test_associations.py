@@ -1,0 +1,122 @@
+"""What is said of a pool, each value against its own definition on pools worked out by hand."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from adaptive_sharpness.associations import association
+
+LOSSES = pd.DataFrame(np.random.default_rng(0).normal(size=(8, 30)) + np.arange(8)[:, None] / 8)
+# Ranks in which every pair of columns has a tau of its own.
+MODELS = pd.DataFrame(
+    {
+        "seed": range(8),
+        "sharpness": [1.0, 2, 3, 4, 5, 6, 7, 8],
+        "test_loss": [2.0, 4, 1, 3, 8, 5, 6, 7.5],
+        "train_loss": [1.0, 0.5, 0.25, 2, 3, 1.5, 3.5, 5],
+        "accuracy": [0.9, 0.8, 0.85, 0.3, 0.2, 0.7, 0.5, 0.6],
+        "base_loss": [1.0, 3, 2, 4, 5, 2.5, 8, 7],
+    }
+)
+MODELS["max_loss"] = MODELS["base_loss"] + [8.0, 1, 2, 9, 3, 5, 4, 7]
+
+
+def _of(models: pd.DataFrame = MODELS, published: dict | None = None) -> dict:
+    return association(models, LOSSES, 0.9, published)
+
+
+def _tau(x, y) -> float:
+    return stats.kendalltau(x, y).statistic
+
+
+def test_taus_are_those_of_the_named_values():
+    m, found = MODELS, _of()
+    wanted = {
+        "tau": _tau(m.sharpness, m.test_loss),
+        "tau_max_loss": _tau(m.test_loss, m.max_loss),
+        "tau_base_loss": _tau(m.test_loss, m.base_loss),
+        "tau_ratio": _tau(m.test_loss, m.max_loss / m.base_loss),
+        "tau_accuracy": _tau(m.sharpness, m.accuracy),
+        "tau_gap": _tau(m.sharpness, m.test_loss - m.train_loss),
+    }
+    assert len({round(tau, 6) for tau in wanted.values()}) == 6
+    assert {name: found[name] for name in wanted} == pytest.approx(wanted, rel=1e-12)
+
+
+def test_training_loss_is_what_is_given():
+    m, found = MODELS, _of()
+    xy, xz, yz = _tau(m.sharpness, m.test_loss), _tau(m.sharpness, m.train_loss), _tau(m.test_loss, m.train_loss)
+    assert found["partial_tau"] == pytest.approx((xy - xz * yz) / math.sqrt((1 - xz**2) * (1 - yz**2)), rel=1e-12)
+    r = np.sin(np.pi / 2 * np.array([xy, xz, yz]))
+    gaussian = (r[0] - r[1] * r[2]) / math.sqrt((1 - r[1] ** 2) * (1 - r[2] ** 2))
+    assert found["partial_tau_gaussian"] == pytest.approx(2 / math.pi * math.asin(gaussian), rel=1e-12)
+    assert found["partial_tau_low"] < found["partial_tau"] < found["partial_tau_high"]
+
+
+def test_reliability_and_ceiling():
+    """Cronbach's alpha in its own form, from the variances of examples and of their sum."""
+    values, found = LOSSES.to_numpy(), _of()
+    items, total = values.var(axis=0, ddof=1).sum(), values.sum(axis=1).var(ddof=1)
+    wanted = 30 / 29 * (1 - items / total)
+    assert found["reliability_test_loss"] == pytest.approx(wanted, abs=1e-12)
+    assert found["reliability_sharpness"] == 0.9
+    assert found["noise_ceiling"] == pytest.approx(2 / math.pi * math.asin(math.sqrt(0.9 * wanted)), abs=1e-12)
+
+
+def test_what_a_pool_of_8_can_show():
+    found = _of()
+    deviation = math.sqrt(0.437 / 4)
+    assert found["smallest_detectable_tau"] == pytest.approx(math.tanh(2.801585 * deviation), rel=1e-6)
+    wanted = stats.norm.cdf((math.atanh(found["tau"]) - math.atanh(0.1)) / deviation)
+    assert found["equivalence_p"] == pytest.approx(wanted, rel=1e-12)
+    ends = [math.tanh(math.atanh(found["tau"]) + side * 1.959963984540054 * deviation) for side in (-1, 1)]
+    assert [found["fisher_low"], found["fisher_high"]] == pytest.approx(ends, rel=1e-12)
+    without = [_tau(*MODELS.drop(index=i)[["sharpness", "test_loss"]].to_numpy().T) for i in range(8)]
+    assert [found["loo_low"], found["loo_high"]] == pytest.approx([min(without), max(without)], rel=1e-12)
+
+
+def test_z_is_the_distance_to_what_is_published():
+    found = _of(published={"rho": 0.1, "tau": -0.3, "n": 40})
+    z = (math.atanh(found["tau"]) + math.atanh(0.3)) / math.sqrt(0.437 / 4 + 0.437 / 36)
+    assert found["z"] == pytest.approx(z, rel=1e-12)
+    assert (found["published_tau"], found["published_n"]) == (-0.3, 40)
+    assert np.isnan([_of()[name] for name in ("z", "published_tau", "published_n")]).all()
+
+
+@pytest.mark.filterwarnings("error")
+def test_values_that_a_measure_or_a_loss_does_not_have_are_nan():
+    found = _of(MODELS.drop(columns="max_loss").assign(accuracy=math.nan))
+    assert np.isnan([found[name] for name in ("tau_max_loss", "tau_ratio", "tau_accuracy")]).all()
+    assert found["tau_base_loss"] == _of()["tau_base_loss"]
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_base_loss_of_zero_leaves_its_model_without_a_ratio():
+    models = MODELS.assign(base_loss=MODELS["base_loss"].where(MODELS["seed"] != 2, 0.0))
+    rest = models.drop(index=2)
+    assert _of(models)["tau_ratio"] == pytest.approx(_tau(rest.test_loss, rest.max_loss / rest.base_loss), rel=1e-12)
+
+
+@pytest.mark.parametrize("column", ["sharpness", "test_loss"])
+def test_a_model_that_is_not_used_bears_on_nothing(column):
+    found = _of(MODELS.assign(**{column: MODELS[column].where(MODELS["seed"] != 3)}))
+    assert found == pytest.approx(_of(MODELS.drop(index=3)), nan_ok=True)
+    assert found["n"] == 7
+
+
+@pytest.mark.parametrize(
+    ("models", "wanted"),
+    [
+        (MODELS, ""),
+        (MODELS[:2], "2 usable models, wanted at least 3"),
+        (MODELS.assign(sharpness=1.0), "all values of sharpness tie"),
+        (MODELS.assign(test_loss=1.0), "all values of test loss tie"),
+    ],
+)
+def test_a_reason_stands_where_there_is_no_tau(models, wanted):
+    found = _of(models)
+    assert found["reason"] == wanted
+    assert math.isnan(found["tau"]) == bool(wanted)
