@@ -62,7 +62,8 @@ def sharpness(
 
     Args:
         block: the architecture's block in config: network, options, loss, training.
-        how: the measure's block: estimator, batches, batch_size, seed, options; stacked and hops for this architecture.
+        how: the measure's block: estimator, batches (a number, or "all": the whole split as one), batch_size, seed (a
+            number, or "own": each model's), options; stacked and hops for this architecture.
         rho: radius of the ball, in units of its scale; None for a measure without one.
         checkpoint: what `pool.Pool.save` wrote.
         made_from: what it should have been made from, see `job.made_from`.
@@ -74,24 +75,31 @@ def sharpness(
         loss that is not finite all values are nan.
     """
     split = dataset.train.to(device)
-    batches = draw_batches(len(split), how["batches"], how["batch_size"], how["seed"])
-    options = _options(block, how, rho)
     tables = []
     for seed, network in networks(block, checkpoint, made_from):
+        draw = seed if how["seed"] == "own" else how["seed"]
+        batches = _batches(len(split), how, draw)
         seen = _seen(split, network.to(device), how["hops"])
         try:
             loss = partial(seen.loss, getattr(functional, block["loss"]))
-            found = measure(how["estimator"], network, loss, batches, options).columns()
+            found = measure(how["estimator"], network, loss, batches, _options(block, how, rho, draw)).columns()
         except NotFinite as error:
             log.warning("seed %d has no sharpness: %s", seed, error)
-            found = {"sharpness": math.nan, "base_loss": math.nan}
-        tables.append(pd.DataFrame({"seed": seed, "batch": range(len(batches)), **found}))
+            missing = [math.nan] * len(batches)
+            found = {"sharpness": missing, "base_loss": missing}
+        tables.append(pd.DataFrame({"seed": seed, "batch": range(len(found["sharpness"])), **found}))
         log.info("seed %d sharpness %.6g", seed, tables[-1]["sharpness"].mean())
     return pd.concat(tables, ignore_index=True)
 
 
-def _options(block: Mapping, how: Mapping, rho: float | None) -> dict:
-    options = {**how["options"], "seed": how["seed"]}
+def _batches(examples: int, how: Mapping, seed: int) -> torch.Tensor:
+    if how["batches"] == "all":
+        return torch.arange(examples)[None]
+    return draw_batches(examples, how["batches"], how["batch_size"], seed)
+
+
+def _options(block: Mapping, how: Mapping, rho: float | None, seed: int) -> dict:
+    options = {**how["options"], "seed": seed}
     options |= {} if rho is None else {"rho": rho}
     options |= {} if how["stacked"] is None else {"stacked": how["stacked"]}
     if options.get("rate") == "training":

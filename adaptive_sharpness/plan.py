@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 
-MEASURES = Path(__file__).parent / "measures"
+PACKAGE = Path(__file__).parent
 SEARCH = ("solver", "steps", "rate", "restarts", "origin", "convergence", "keep_delta", "stacked", "seed")
 NOT_IN_CONFIG = ("rho", "seed", "stacked", "states", "warm_start", "keep_delta")  # they have keys of their own, or none
 
@@ -23,11 +23,37 @@ def measure(config: Mapping, name: str, architecture: str) -> dict:
     Returns:
         The block with its estimator; batches, stacked (None where not said) and options for this architecture.
     """
-    block = config["measures"][name]
+    block = {key: value for key, value in config["measures"][name].items() if key != "protocols"}
     own = {key: _own(block.get(key), architecture) for key in ("batches", "stacked")}
+    own["estimator"] = _own(block.get("estimator", name), architecture)
     chosen = {key: _own(value, architecture) for key, value in block["options"].items()}
     known = {key: value for key, value in chosen.items() if value is not None}
-    return {"estimator": name, **block, **own, "options": known}
+    return {**block, **own, "options": known}
+
+
+def seeds(config: Mapping, architecture: str) -> int:
+    """How many models of an architecture there are: seeds 0 to this number - 1."""
+    return _own(config["seeds"], architecture)
+
+
+def taken(config: Mapping, name: str, protocol: str) -> bool:
+    """Whether a measure is taken on the pools of a protocol; on all, unless its block names some."""
+    return protocol in config["measures"][name].get("protocols", [protocol])
+
+
+def network(architecture: str, block: Mapping) -> str:
+    """The module of an architecture in `architectures`: of its own name, unless its block names another."""
+    return block.get("network", architecture)
+
+
+def trainer(block: Mapping) -> str:
+    """The file in the package, without its ending, whose `train` trains an architecture."""
+    return block.get("trainer", "training").replace(".", "/")
+
+
+def module(estimator: str) -> str:
+    """The file of an estimator in the package, without its ending: of `measures`, unless a dot names another folder."""
+    return estimator.replace(".", "/") if "." in estimator else f"measures/{estimator}"
 
 
 def radii(config: Mapping, name: str, architecture: str) -> list[str]:
@@ -48,7 +74,7 @@ def ball(config: Mapping, name: str, architecture: str) -> str:
         A text, equal for such measures; empty for a measure that seeks no maximum.
     """
     block = measure(config, name, architecture)
-    given = {**options(block["estimator"]), **block["options"]}
+    given = {**options(module(block["estimator"])), **block["options"]}
     if "solver" not in given:
         return ""
     sought = {key: value for key, value in given.items() if key not in SEARCH}
@@ -70,19 +96,21 @@ def compared(pools: Iterable[Mapping]) -> list[str]:
 
 
 @cache
-def options(estimator: str) -> dict[str, object]:
-    """What an estimator takes by name, with its defaults (None where there is none), read without an import of torch.
+def options(module: str, function: str | None = None) -> dict[str, object]:
+    """What a function takes by name, with its defaults (None where there is none), read without an import of torch.
 
     Args:
-        estimator: a module of `measures`.
+        module: its file in the package, without the ending, such as "measures/worst_case".
+        function: its name, that of the module if not given.
 
     Returns:
-        Defaults, by name; empty if the module has no function of its name.
+        Defaults, by name; empty if the module has no such function.
     """
-    tree = ast.parse((MEASURES / f"{estimator}.py").read_text())
+    path = PACKAGE / f"{module}.py"
+    tree = ast.parse(path.read_text())
     found = {}
     for node in tree.body:
-        if isinstance(node, ast.FunctionDef) and node.name == estimator:
+        if isinstance(node, ast.FunctionDef) and node.name == (function or path.stem):
             pairs = zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)
             found = {each.arg: ast.literal_eval(value) if value else None for each, value in pairs}
     return found

@@ -4,6 +4,7 @@ import json
 import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from importlib import import_module
 
 import pandas as pd
 import torch
@@ -55,7 +56,8 @@ def train(block: Mapping, dataset: Dataset, seeds: Iterable[int], device: torch.
     """Train one model a seed, each as if it were alone.
 
     Args:
-        block: the architecture's block in config: network, options, initialisation, loss, training.
+        block: the architecture's block in config: network, options, initialisation, loss, training; and trainer, the
+            module whose `train` is called, `training` if not given.
         dataset: on the CPU.
         seeds: which models.
         device: where to train.
@@ -63,11 +65,12 @@ def train(block: Mapping, dataset: Dataset, seeds: Iterable[int], device: torch.
     Returns:
         The trained pool, on the CPU.
     """
+    fit = import_module(f"adaptive_sharpness.{block.get('trainer', 'training')}").train
     train_split, test_split = dataset.train.to(device), dataset.test.to(device)
     states, rows, test_losses = [], [], []
     for seed in seeds:
         network = initialised(block["network"], block["options"], block["initialisation"], seed).to(device)
-        losses = training.train(network, train_split, block["loss"], seed, **block["training"])
+        losses = fit(network, train_split, block["loss"], seed, **block["training"])
         train_each, _ = training.evaluate(network, train_split, block["loss"])
         test_each, accuracy = training.evaluate(network, test_split, block["loss"])
         means = {"train_loss": train_each.mean().item(), "test_loss": test_each.mean().item()}

@@ -1,7 +1,9 @@
 """Train one network by SGD until the report's rule stops it, and evaluate it."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +13,18 @@ from adaptive_sharpness.dataset import Split
 from adaptive_sharpness.randomness import default_generator, generator
 
 log = logging.getLogger(__name__)
+
+
+class Epoch(NamedTuple):
+    """The losses met in an epoch.
+
+    Args:
+        mean: over examples.
+        summed: over steps, of each step's mean.
+    """
+
+    mean: float
+    summed: float
 
 
 def stopped(losses: Sequence[float], tolerance: float, min_epochs: int, max_epochs: int) -> bool:
@@ -67,29 +81,74 @@ def train(
     Returns:
         For every epoch the mean over examples of the losses met in it.
     """
+
+    def after(epochs: Sequence[Epoch]) -> bool:
+        return stopped([epoch.mean for epoch in epochs], tolerance, min_epochs, max_epochs)
+
+    sgd = {"lr": rate, "momentum": momentum, "weight_decay": weight_decay}
+    return descend(network, split, loss, seed, partial(shuffled, split, seed, batch_size=batch_size), after, sgd)
+
+
+def shuffled(split: Split, seed: int, epoch: int, batch_size: int) -> Sequence[Tensor]:
+    """The batches of an epoch: all examples in an order that follows from (seed, epoch).
+
+    Args:
+        split: the training examples.
+        seed: the model's seed.
+        epoch: counted from 0.
+        batch_size: examples a batch; the last one holds the rest.
+
+    Returns:
+        Indices on the CPU, each [batch_size] int64.
+    """
+    return torch.randperm(len(split), generator=generator(seed, "batches", epoch)).split(batch_size)
+
+
+def descend(
+    network: nn.Module,
+    split: Split,
+    loss: str,
+    seed: int,
+    batches: Callable[[int], Sequence[Tensor]],
+    after: Callable[[Sequence[Epoch]], bool],
+    sgd: Mapping[str, float],
+) -> list[float]:
+    """Train in place by SGD, on given batches, until told to stop; leave the network in eval mode.
+
+    Args:
+        network: on the split's device, with its initial weights.
+        split: the training examples.
+        loss: a name in torch.nn.functional.
+        seed: the model's seed; dropout follows from it.
+        batches: from an epoch, counted from 0, to its batches, each [m] int64; one step each.
+        after: called after every epoch with all of them so far; training ends when it returns true.
+        sgd: options of torch.optim.SGD.
+
+    Returns:
+        For every epoch the mean over examples of the losses met in it.
+    """
     network.train().to(memory_format=torch.channels_last)
-    options = {"lr": rate, "momentum": momentum, "weight_decay": weight_decay}
-    optimiser = torch.optim.SGD(network.parameters(), **options, fused=True)
-    losses: list[float] = []
+    optimiser = torch.optim.SGD(network.parameters(), **sgd, fused=True)
+    epochs: list[Epoch] = []
     with default_generator(seed, "dropout"):
-        while not losses or not stopped(losses, tolerance, min_epochs, max_epochs):
-            order = torch.randperm(len(split), generator=generator(seed, "batches", len(losses)))
-            losses.append(_epoch(network, split, getattr(functional, loss), optimiser, order.split(batch_size)))
-            log.info("seed %d epoch %d training loss %.6g", seed, len(losses), losses[-1])
+        while not epochs or not after(epochs):
+            epochs.append(_epoch(network, split, getattr(functional, loss), optimiser, batches(len(epochs))))
+            log.info("seed %d epoch %d training loss %.6g", seed, len(epochs), epochs[-1].mean)
     network.eval()
-    return losses
+    return [epoch.mean for epoch in epochs]
 
 
-def _epoch(network, split, loss, optimiser, batches) -> float:
-    total = torch.zeros((), dtype=torch.float64, device=split.targets.device)
+def _epoch(network, split, loss, optimiser, batches) -> Epoch:
+    weighted, summed = torch.zeros(2, dtype=torch.float64, device=split.targets.device)
     for batch in batches:
         index = batch.to(split.targets.device)
         optimiser.zero_grad()
         value = split.loss(loss, network, index)
         value.backward()
         optimiser.step()
-        total += value.detach() * len(index)
-    return total.item() / sum(map(len, batches))
+        weighted += value.detach() * len(index)
+        summed += value.detach()
+    return Epoch(weighted.item() / sum(map(len, batches)), summed.item())
 
 
 @torch.no_grad()

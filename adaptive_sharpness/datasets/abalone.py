@@ -27,13 +27,51 @@ def load(raw: Path) -> Dataset:
     Returns:
         3341 training and 836 test rows; inputs [n, 10], targets [n, 1], float32.
     """
+    table = columns(raw)
+    train, test = split(table)
+    return standardised(table, np.concatenate([[0], train]), test)
+
+
+def columns(raw: Path) -> np.ndarray:
+    """The table of the file.
+
+    Args:
+        raw: the folder that holds abalone.data.
+
+    Returns:
+        [4177, 11] float64: seven measurements (lengths in 200 mm, weights in 200 g), one-hot sex, rings.
+    """
     table = np.loadtxt(raw / "abalone.data", delimiter=",", dtype=str)
     sex = (table[:, :1] == np.array(SEXES)).astype(np.float64)
-    columns = np.hstack([table[:, 1:8].astype(np.float64), sex, table[:, 8:].astype(np.float64)])
-    train, test = train_test_split(np.arange(1, len(columns)), test_size=0.2, random_state=42)
-    train = np.concatenate([[0], train])
-    columns = (columns - columns[train].mean(axis=0)) / columns[train].std(axis=0, ddof=1)
-    return Dataset(_rows(columns[train]), _rows(columns[test]))
+    return np.hstack([table[:, 1:8].astype(np.float64), sex, table[:, 8:].astype(np.float64)])
+
+
+def split(table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The report's split of all rows but the first, which its code loses.
+
+    Args:
+        table: one row a shell.
+
+    Returns:
+        The positions of training and of test rows.
+    """
+    train, test = train_test_split(np.arange(1, len(table)), test_size=0.2, random_state=42)
+    return train, test
+
+
+def standardised(table: np.ndarray, train: np.ndarray, test: np.ndarray) -> Dataset:
+    """Both splits, standardised by mean and (unbiased) standard deviation of the training rows.
+
+    Args:
+        table: inputs and, in the last column, the target.
+        train: positions of the training rows.
+        test: positions of the test rows.
+
+    Returns:
+        The data set, float32.
+    """
+    table = (table - table[train].mean(axis=0)) / table[train].std(axis=0, ddof=1)
+    return Dataset(_rows(table[train]), _rows(table[test]))
 
 
 def _rows(columns: np.ndarray) -> Rows:

@@ -91,7 +91,8 @@ def measure(
     """Measure by the estimator of this name.
 
     Args:
-        estimator: the name of a module of this package, and of the function in it.
+        estimator: a module of this package, or with a dot of another one, such as released.gat; and the function of the
+            same name in it.
         model: a network in eval mode.
         loss: see `adaptive_sharpness.objective.Objective`.
         batches: see `adaptive_sharpness.problems.Problems`.
@@ -103,7 +104,8 @@ def measure(
     Raises:
         ValueError: if the estimator does not take these options.
     """
-    function = getattr(import_module(f"{__name__}.{estimator}"), estimator)
+    module = import_module(f"adaptive_sharpness.{estimator}" if "." in estimator else f"{__name__}.{estimator}")
+    function = getattr(module, estimator.split(".")[-1])
     try:
         inspect.signature(function).bind(model, loss, batches, **options)
     except TypeError as error:

@@ -81,6 +81,13 @@ def test_fcnn_has_its_activation_between_the_layers_and_none_on_the_output(activ
     torch.testing.assert_close(network(x), third(function(second(function(first(x))))), rtol=0, atol=0)
 
 
+@pytest.mark.parametrize(("output", "function"), [("ELU", functional.elu), ("Tanh", torch.tanh)])
+def test_fcnn_has_an_activation_on_the_output_if_it_is_asked_for(output, function):
+    network, (x,) = _built("fcnn", widths=(10, 6, 3), output=output), _inputs("fcnn")
+    first, second = (layer for layer in network if isinstance(layer, nn.Linear))
+    torch.testing.assert_close(network(x), function(second(functional.relu(first(x)))), rtol=0, atol=0)
+
+
 @pytest.mark.parametrize(("activation", "function"), [("elu", functional.elu), ("relu", functional.relu)])
 def test_gat_has_its_activation_between_the_layers_and_none_on_the_output(activation, function):
     network, (x, edges) = _built("gat", activation=activation).eval(), _inputs("gat")

@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+import json
 import math
 from copy import deepcopy
 from pathlib import Path
@@ -10,11 +11,12 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from adaptive_sharpness import configuration, plan, training
+from adaptive_sharpness import configuration, contradictions, plan, training
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
-CONFIG = yaml.safe_load((ROOT / "config/config.yaml").read_text())
+# By way of JSON, so that no two places share an object, as YAML's anchors make them do.
+CONFIG = json.loads(json.dumps(yaml.safe_load((ROOT / "config/config.yaml").read_text())))
 REMOVED = "(removed)"
 
 
@@ -42,6 +44,7 @@ FCNN, RATE = "protocols.report.fcnn", "protocols.report.fcnn.training.rate"
 GRID, PGA = "rho.report_pga.fcnn", "measures.report_pga"
 BLOCK = CONFIG["protocols"]["report"]["fcnn"]
 ABALONE = {"sha256": {"a.data": "0" * 64}, "sources": [{"directory": "a", "files": {"a.data": "a.data"}}]}
+RUNG = {"switch": "a", "describes": "b", "protocol": "report", "measure": "report_pga", "rho": 0.025}
 BAD = [
     # the radii
     ({GRID: [0.1, -0.2]}, f"{GRID}[1]", "-0.2", "a finite number above 0"),
@@ -76,7 +79,73 @@ BAD = [
     ({f"{PGA}.batches": {"gcn": 2}}, f"{PGA}.batches.gcn", "'gcn'", "one of fcnn, gat, lenet5"),
     ({f"{PGA}.batches": {"fcnn": 1}}, f"{PGA}.batches.fcnn", "1", "a whole number of batches, at least 2"),
     ({f"{PGA}.batches": {"fcnn": 2, "gat": 2}}, f"{PGA}.batches.lenet5", "is missing", "a whole number of batches"),
-    ({f"{PGA}.batches": "all"}, f"{PGA}.batches", "'all'", "a whole number of batches, at least 2, or a mapping"),
+    ({f"{PGA}.batches": "some"}, f"{PGA}.batches", "'some'", "a whole number of batches, at least 2; or all"),
+    ({f"{PGA}.seed": "each"}, f"{PGA}.seed", "'each'", "a whole number, at least 0; or own"),
+    ({f"{PGA}.protocols": ["text"]}, f"{PGA}.protocols", "'text'", "one of report"),
+    (
+        {f"{PGA}.estimator": {"fcnn": "released.fcn"}},
+        f"{PGA}.estimator",
+        "'released.fcn'",
+        "(did you mean released.fcnn?)",
+    ),
+    ({f"{PGA}.estimator": {"gcn": "worst_case"}}, f"{PGA}.estimator.gcn", "'gcn'", "one of fcnn, gat, lenet5"),
+    ({f"{PGA}.estimator": {"fcnn": "worst_case"}}, f"{PGA}.estimator.lenet5", "is missing", "a module of"),
+    (
+        {f"{PGA}.estimator": dict.fromkeys(["fcnn", "lenet5", "gat"], "hessian")},
+        f"{PGA}.options.solver",
+        "'solver'",
+        "one of adaptive, vectors",
+    ),
+    # how networks are trained, and how many
+    (
+        {f"{FCNN}.trainer": "training.fast"},
+        f"{FCNN}.trainer",
+        "'training.fast'",
+        "(one of training, released.training)",
+    ),
+    ({f"{FCNN}.training.full_batch": True}, f"{FCNN}.training.full_batch", "'full_batch'", "one of rate, max_epochs"),
+    ({"seeds": {"fcnn": 4, "gat": 4}}, "seeds.lenet5", "is missing", "a whole number of models, at least 1"),
+    ({"seeds": {"fcn": 4}}, "seeds.fcn", "'fcn'", "(did you mean fcnn?)"),
+    ({"seeds": {"fcnn": 0}}, "seeds.fcnn", "0", "a whole number of models, at least 1"),
+    # raw files of another data set
+    ({"datasets.cora": {"raw": "abalones"}}, "datasets.cora.raw", "'abalones'", "(did you mean abalone?)"),
+    ({"datasets.cora": {"raw": "cora"}}, "datasets.cora.raw", "'cora'", "one of abalone, fashion_mnist"),
+    (
+        {"datasets.cora.raw": "abalone"},
+        "datasets.cora.sources",
+        "data/local/cora",
+        "none, since the raw files are another",
+    ),
+    ({"datasets.cora": {}}, "datasets.cora.sha256", "is missing", "a mapping from raw files to their sha256"),
+    # the ladder
+    ({"ladder": {"fcn": [RUNG, RUNG]}}, "ladder.fcn", "'fcn'", "(did you mean fcnn?)"),
+    ({"ladder": {"fcnn": [RUNG]}}, "ladder.fcnn", "'switch'", "a list of rungs"),
+    ({"ladder": {"fcnn": [RUNG, {**RUNG, "protocol": "text"}]}}, "ladder.fcnn[1].protocol", "'text'", "one of report"),
+    (
+        {"ladder": {"fcnn": [RUNG, {**RUNG, "measure": "best"}]}},
+        "ladder.fcnn[1].measure",
+        "'best'",
+        "one of report_pga",
+    ),
+    (
+        {"ladder": {"fcnn": [RUNG, {**RUNG, "rho": 0.03}]}},
+        "ladder.fcnn[1].rho",
+        "'0.03'",
+        "one of 0.005, 0.0125, 0.025",
+    ),
+    ({"ladder": {"fcnn": [RUNG, {**RUNG, "rho": 0}]}}, "ladder.fcnn[1].rho", "0", "a radius of the measure's grid"),
+    (
+        {"ladder": {"fcnn": [RUNG, {"switch": "a"}]}},
+        "ladder.fcnn[1].describes",
+        "is missing",
+        "what the rung does",
+    ),
+    (
+        {"ladder": {"fcnn": [RUNG, RUNG]}, f"{PGA}.protocols": ["other"], "protocols.other": {"fcnn": BLOCK}},
+        "ladder.fcnn[0].measure",
+        "'report_pga'",
+        "one of worst_case, average_case, hessian",
+    ),
     # misspelt, unknown and missing keys
     ({"sedes": 4}, "sedes", "'sedes'", "(did you mean seeds?)"),
     ({f"{FCNN}.los": "mse_loss"}, f"{FCNN}.los", "'los'", "(did you mean loss?)"),
@@ -88,7 +157,7 @@ BAD = [
     ({"protocols.report.vgg": BLOCK}, "protocols.report.vgg", "'vgg'", "one of fcnn, gat, lenet5"),
     ({f"{FCNN}.network": "fcn"}, f"{FCNN}.network", "'fcn'", "(did you mean fcnn?)"),
     ({f"{FCNN}.dataset": "abalones"}, f"{FCNN}.dataset", "'abalones'", "(did you mean abalone?)"),
-    ({"datasets.mnist": ABALONE}, "datasets.mnist", "'mnist'", "one of abalone, cora, fashion_mnist"),
+    ({"datasets.mnist": ABALONE}, "datasets.mnist", "'mnist'", "one of abalone, abalone_released, cora"),
     ({f"{PGA}.estimator": "best_case"}, f"{PGA}.estimator", "'best_case'", "worst_case"),
     ({f"{PGA}.estimator": REMOVED}, PGA, "'report_pga'", "one of average_case, hessian, worst_case"),
     ({f"{PGA}.stacked": {"gcn": 2}}, f"{PGA}.stacked.gcn", "'gcn'", "one of fcnn, gat, lenet5"),
@@ -218,15 +287,15 @@ def _merged(base: dict, changes: dict) -> dict:
 )
 def test_only_names_architectures(text, names):
     checked = configuration.check(study({} if text is None else {"only": text}), SCHEMA)
-    assert configuration.only(checked) == names
+    assert contradictions.only(checked) == names
 
 
 @pytest.mark.parametrize("folder", ["datasets", "architectures", "measures"])
 def test_the_modules_of_a_folder_can_be_imported(folder):
     """And hold the function that config relies on."""
     function = {"datasets": "load", "architectures": "build"}
-    assert configuration.modules(folder)
-    for name in configuration.modules(folder):
+    assert contradictions.modules(folder)
+    for name in contradictions.modules(folder):
         module = importlib.import_module(f"adaptive_sharpness.{folder}.{name}")
         assert callable(getattr(module, function.get(folder, name)))
 
@@ -234,8 +303,9 @@ def test_the_modules_of_a_folder_can_be_imported(folder):
 def test_a_measure_without_a_function_of_its_name_gives_a_line(tmp_path, monkeypatch):
     (tmp_path / "measures").mkdir()
     (tmp_path / "measures/mine.py").write_text("def other(model, loss, batches, *, seed): ...\n")
-    monkeypatch.setattr(configuration, "PACKAGE", tmp_path)
-    monkeypatch.setattr(plan, "MEASURES", tmp_path / "measures")
+    (tmp_path / "training.py").symlink_to(ROOT / "adaptive_sharpness/training.py")
+    monkeypatch.setattr(contradictions, "PACKAGE", tmp_path)
+    monkeypatch.setattr(plan, "PACKAGE", tmp_path)
     config = study({"measures": {"mine": {**CONFIG["measures"]["hessian"], "options": {}}}, "published": REMOVED})
     for folder in ("datasets", "architectures"):
         (tmp_path / folder).symlink_to(ROOT / "adaptive_sharpness" / folder)

@@ -5,7 +5,7 @@ import inspect
 
 import pytest
 
-from adaptive_sharpness import configuration, plan
+from adaptive_sharpness import contradictions, plan
 
 SOUGHT = {"batches": 5, "batch_size": 64, "seed": 0, "estimator": "worst_case"}
 PGA = {**SOUGHT, "options": {"solver": "pga", "steps": 5, "rate": "training", "origin": False}}
@@ -187,18 +187,18 @@ def test_protocols_stand_once_and_in_order():
 # Options
 
 
-@pytest.mark.parametrize("estimator", configuration.modules("measures"))
+@pytest.mark.parametrize("estimator", contradictions.modules("measures"))
 def test_the_options_are_those_of_the_function(estimator):
     """As Python itself reads them, from the function that is imported."""
     function = getattr(importlib.import_module(f"adaptive_sharpness.measures.{estimator}"), estimator)
     named = [each for each in inspect.signature(function).parameters.values() if each.kind is each.KEYWORD_ONLY]
     wanted = {each.name: None if each.default is each.empty else each.default for each in named}
-    assert plan.options(estimator) == wanted
+    assert plan.options(f"measures/{estimator}") == wanted
     assert "seed" in wanted
 
 
 def test_how_hard_to_search_is_an_option_of_the_estimator_that_searches():
-    assert set(plan.SEARCH) | set(plan.NOT_IN_CONFIG) <= set(plan.options("worst_case"))
+    assert set(plan.SEARCH) | set(plan.NOT_IN_CONFIG) <= set(plan.options("measures/worst_case"))
 
 
 @pytest.mark.parametrize(
@@ -207,12 +207,56 @@ def test_how_hard_to_search_is_an_option_of_the_estimator_that_searches():
 )
 def test_a_module_without_a_function_of_its_name_has_no_options(name, text, tmp_path, monkeypatch):
     (tmp_path / f"{name}.py").write_text(text)
-    monkeypatch.setattr(plan, "MEASURES", tmp_path)
+    monkeypatch.setattr(plan, "PACKAGE", tmp_path)
     assert plan.options(name) == {}
 
 
 def test_a_module_is_read_without_being_run(tmp_path, monkeypatch):
     text = "raise RuntimeError\ndef unrun(model, other=1, *, rho: float, low=-0.5, names=('a', 'b'), rate=None): ..."
     (tmp_path / "unrun.py").write_text(text)
-    monkeypatch.setattr(plan, "MEASURES", tmp_path)
+    monkeypatch.setattr(plan, "PACKAGE", tmp_path)
     assert plan.options("unrun") == {"rho": None, "low": -0.5, "names": ("a", "b"), "rate": None}
+
+
+def test_a_function_of_another_name_has_options_too(tmp_path, monkeypatch):
+    (tmp_path / "two.py").write_text("def one(*, a=1): ...\ndef two(*, b=2): ...\n")
+    monkeypatch.setattr(plan, "PACKAGE", tmp_path)
+    assert (plan.options("two"), plan.options("two", "one")) == ({"b": 2}, {"a": 1})
+
+
+# What differs by architecture, or by protocol
+
+
+def test_the_module_of_an_estimator_is_a_measure_unless_a_dot_says_otherwise():
+    assert [plan.module(each) for each in ("worst_case", "released.gat")] == ["measures/worst_case", "released/gat"]
+
+
+def test_the_module_that_trains_a_network_is_training_unless_its_block_names_another():
+    assert [plan.trainer(each) for each in ({}, {"trainer": "released.training"})] == ["training", "released/training"]
+
+
+def test_the_module_of_an_architecture_is_its_own_unless_its_block_names_another():
+    assert [plan.network("small", each) for each in ({}, {"network": "fcnn"})] == ["small", "fcnn"]
+
+
+def test_seeds_are_one_number_or_one_an_architecture():
+    assert plan.seeds({"seeds": 5}, "fcnn") == 5
+    assert plan.seeds({"seeds": {"fcnn": 7}}, "fcnn") == 7
+    assert plan.seeds({"seeds": {"fcnn": 7}}, "gat") is None
+
+
+def test_a_measure_is_taken_on_all_protocols_unless_it_names_some():
+    config = {"measures": {"a": {}, "b": {"protocols": ["text"]}}}
+    taken = {(name, protocol): plan.taken(config, name, protocol) for name in "ab" for protocol in ("text", "other")}
+    assert taken == {("a", "text"): True, ("a", "other"): True, ("b", "text"): True, ("b", "other"): False}
+
+
+def test_an_estimator_may_differ_by_architecture_and_where_a_measure_is_taken_is_none_of_its_business():
+    block = {"estimator": {"fcnn": "released.fcnn", "gat": "released.gat"}, "protocols": ["text"], "options": {}}
+    found = {name: plan.measure({"measures": {"a": block}}, "a", name) for name in ("fcnn", "gat", "lenet5")}
+    assert {name: each["estimator"] for name, each in found.items()} == {
+        "fcnn": "released.fcnn",
+        "gat": "released.gat",
+        "lenet5": None,
+    }
+    assert "protocols" not in found["fcnn"]

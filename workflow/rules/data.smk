@@ -20,7 +20,7 @@ rule fetch:
 rule prepare:
     """Parse {wildcards.dataset} into tensors, after a check of its hashes."""
     input:
-        "data/raw/{dataset}/SHA256SUMS",
+        lambda wildcards: f"data/raw/{raw(wildcards)}/SHA256SUMS",
     output:
         "<results>/datasets/{dataset}.safetensors",
     log:
@@ -29,7 +29,10 @@ rule prepare:
     conda:
         "../../envs/pipeline.yaml"
     params:
-        block=lambda wildcards: {key: config["datasets"][wildcards.dataset].get(key, {}) for key in ("sha256", "limit")},
+        block=lambda wildcards: {
+            "sha256": config["datasets"][raw(wildcards)]["sha256"],
+            "limit": config["datasets"][wildcards.dataset].get("limit", {}),
+        },
         code=lambda wildcards: code("prepare", f"datasets/{wildcards.dataset}"),
     script:
         "../scripts/prepare.py"

@@ -18,8 +18,6 @@ rule measure:
         gpu=GPU,
     params:
         blocks=lambda wildcards: {"architecture": architecture(wildcards), "measure": measure(wildcards)},
-        code=lambda wildcards: code(
-            "measure", f"architectures/{network(wildcards)}", f"measures/{estimator(wildcards)}"
-        ),
+        code=lambda wildcards: code("measure", f"architectures/{network(wildcards)}", estimator(wildcards)),
     script:
         "../scripts/measure.py"

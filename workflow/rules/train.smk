@@ -20,6 +20,6 @@ rule train:
         gpu=GPU,
     params:
         architecture=architecture,
-        code=lambda wildcards: code("train", f"architectures/{network(wildcards)}"),
+        code=lambda wildcards: code("train", f"architectures/{network(wildcards)}", trainer(wildcards)),
     script:
         "../scripts/train.py"
