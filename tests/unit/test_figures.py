@@ -218,3 +218,161 @@ def test_a_measure_without_a_radius_has_a_scatter_and_no_point_against_rho():
     assert panel.get_title().startswith("fcnn, n = 5")
     both = pd.concat([table, single.assign(architecture="gat")])
     assert [panel.get_title().split(",")[0] for panel in shown(figures.tau_against_rho(both))] == ["fcnn"]
+
+
+def test_a_measure_looks_the_same_in_every_panel_and_unlike_the_others_in_grey_too():
+    table = shares("fcnn", "gat")
+    table = table[(table["architecture"] == "fcnn") | (table["measure"] == "worst_case")]
+    fcnn, gat = (
+        {line.get_label(): (line.get_color(), line.get_marker()) for line in panel.get_lines()}
+        for panel in shown(figures.share_of_best(table))
+    )
+    assert gat["worst_case"] == fcnn["worst_case"]
+    assert all(one != other for one, other in zip(fcnn["report_pga"], fcnn["worst_case"], strict=True))
+
+
+def test_more_measures_than_colours_are_all_drawn():
+    table = pd.concat([shares("fcnn").query("measure == 'worst_case'").assign(measure=f"m{k}") for k in range(9)])
+    (panel,) = shown(figures.share_of_best(table))
+    assert sorted(text.get_text() for text in panel.figure.legends[0].get_texts()) == [f"m{k}" for k in range(9)]
+    labels = [line.get_label() for line in panel.get_lines()]
+    assert [label for label in labels if label[0] == "m"] == [f"m{k}" for k in range(9)]
+
+
+# The ladder
+
+
+def rungs(*names: str) -> pd.DataFrame:
+    """Three rungs a network, in no order; the second and the third change tau, up and down, but only in fcnn."""
+    rows = []
+    for name in names:
+        for rung in (2, 0, 1):
+            tau = round(math.cos(len(rows) + 1) / 2, 4)
+            row = {"architecture": name, "rung": rung, "switch": f"{name}_{rung}", "tau": tau}
+            row |= {"tau_low": tau - 0.1, "tau_high": tau + 0.2, "delta_low": -0.1, "delta_high": 0.1}
+            if name == "fcnn":
+                row |= {1: {"delta_low": 0.01}, 2: {"delta_high": -0.01}}.get(rung, {})
+            rows.append(row | ({"delta_low": math.nan, "delta_high": math.nan} if rung == 0 else {}))
+    return pd.DataFrame(rows)
+
+
+def height(panel, label: str) -> float:
+    """Where a rung stands on the page."""
+    labels = [text.get_text() for text in panel.get_yticklabels()]
+    return panel.transData.transform((0, panel.get_yticks()[labels.index(label)]))[1]
+
+
+def points(panel, label: str) -> dict[int, float]:
+    (line,) = [line for line in panel.lines if line.get_label() == label]
+    return {int(y): x for x, y in line.get_xydata().tolist() if not math.isnan(x)}
+
+
+def test_rungs_stand_from_top_to_bottom_with_their_tau_and_interval():
+    table = rungs("fcnn", "gat")
+    panels = shown(figures.ladder(table, {}))
+    assert [panel.get_title(loc="left") for panel in panels] == ["fcnn", "gat"]
+    for name, panel in zip(("fcnn", "gat"), panels, strict=True):
+        assert height(panel, f"{name}_0") > height(panel, f"{name}_1") > height(panel, f"{name}_2")
+        rows = table[table["architecture"] == name].sort_values("rung")
+        drawn = points(panel, "τ") | points(panel, "τ, changed by its switch")
+        assert [drawn[rung] for rung in range(3)] == rows["tau"].tolist()
+        segments = [segment for lines in panel.collections for segment in lines.get_segments()]
+        np.testing.assert_allclose([s[:, 0] for s in segments], rows[["tau_low", "tau_high"]], atol=1e-12)
+        np.testing.assert_array_equal([s[:, 1] for s in segments], [[0, 0], [1, 1], [2, 2]])
+
+
+def test_a_rung_is_marked_where_the_interval_of_its_change_excludes_zero():
+    fcnn, gat = shown(figures.ladder(rungs("fcnn", "gat"), {}))
+    assert set(points(fcnn, "τ, changed by its switch")) == {1, 2}
+    assert set(points(fcnn, "τ")) == {0}
+    assert set(points(gat, "τ, changed by its switch")) == set()
+    markers = {line.get_label(): line.get_marker() for line in fcnn.lines}
+    assert markers["τ"] != markers["τ, changed by its switch"]
+
+
+def test_the_published_tau_is_a_line_for_the_network_that_has_one():
+    panels = shown(figures.ladder(rungs("fcnn", "gat"), {"gat": -0.185, "lenet5": -0.18}))
+    lines = [[line.get_xdata() for line in panel.lines if line.get_label() == "published"] for panel in panels]
+    assert lines == [[], [[-0.185, -0.185]]]
+
+
+@pytest.mark.parametrize("names", [["fcnn"], NAMES])
+def test_a_ladder_is_drawn_whole_and_nothing_overlaps(names, tmp_path):
+    figure = figures.ladder(rungs(*names), {"fcnn": -0.311})
+    figure.draw_without_rendering()
+    page, drawn = figure.bbox, figure.get_tightbbox().transformed(figure.dpi_scale_trans)
+    assert page.x0 <= drawn.x0 < drawn.x1 <= page.x1
+    assert page.y0 <= drawn.y0 < drawn.y1 <= page.y1
+    boxes = [artist.get_tightbbox() for artist in [*shown(figure), *figure.legends]]
+    assert not [1 for one, other in combinations(boxes, 2) if one.overlaps(other)]
+
+
+def test_a_rung_without_a_tau_keeps_its_place():
+    table = rungs("gat")
+    table.loc[table["rung"] == 1, ["tau", "tau_low", "tau_high"]] = math.nan
+    (panel,) = shown(figures.ladder(table, {}))
+    assert [text.get_text() for text in panel.get_yticklabels()] == ["gat_0", "gat_1", "gat_2"]
+    assert set(points(panel, "τ")) == {0, 2}
+
+
+# How far tau can be trusted
+
+
+def trusted() -> pd.DataFrame:
+    """Two measures; the second knows no radius and only one of the networks."""
+    table = taus("fcnn", "gat", noise_ceiling=[0.9, 0.8, 0.7, 0.6, 0.5, 0.4], smallest_detectable_tau=0.266)
+    return pd.concat([table, table.iloc[:1].assign(measure="hessian", rho=math.nan)], ignore_index=True)
+
+
+def heights(panel, label: str) -> list[list[float]]:
+    drawn = [each for each in panel.collections if each.get_label() == label]
+    return [segment[:, 1].tolist() for each in drawn for segment in each.get_segments()]
+
+
+def test_the_strength_of_tau_stands_beside_its_ceiling_and_what_is_detectable():
+    table = trusted()
+    panels = {panel.get_title(): panel for panel in shown(figures.trust(table))}
+    assert list(panels) == ["fcnn, report_pga", "gat, report_pga", "fcnn, hessian"]
+    for title, panel in panels.items():
+        name, measure = title.split(", ")
+        pools = figures.pools(table, "report", measure)
+        rows = pools[pools["architecture"] == name].sort_values("rho")
+        drawn = {line.get_label(): line.get_ydata() for line in panel.lines}
+        np.testing.assert_array_equal(drawn["|τ|, with 95 % interval"], rows["tau"].abs())
+        np.testing.assert_array_equal(drawn["noise ceiling"], rows["noise_ceiling"])
+        assert heights(panel, "detectable") == [[0.266, 0.266]] * len(rows)
+        labels = [text.get_text() for text in panel.get_xticklabels()]
+        assert labels == (["0.1", "0.2", "0.4"] if measure == "report_pga" else [""])
+
+
+@pytest.mark.parametrize(
+    ("tau", "low", "high", "ends"),
+    [
+        (0.3, 0.1, 0.5, [0.1, 0.5]),
+        (-0.3, -0.5, -0.1, [0.1, 0.5]),
+        (-0.2, -0.4, 0.05, [-0.05, 0.4]),
+        (0.0, -0.2, 0.1, [-0.2, 0.1]),
+    ],
+)
+def test_the_interval_follows_the_sign_of_tau(tau, low, high, ends):
+    (panel,) = shown(figures.trust(taus("fcnn", tau=tau, tau_low=low, tau_high=high)))
+    drawn = [segment[:, 1] for lines in panel.collections for segment in lines.get_segments()]
+    np.testing.assert_allclose(drawn, [ends] * 3, atol=1e-12)
+
+
+def test_every_line_of_panels_says_what_is_drawn_even_where_its_first_panel_is_missing():
+    table = trusted()
+    table.loc[table["measure"] == "hessian", "architecture"] = "gat"
+    panels = {panel.get_title(): panel for panel in shown(figures.trust(table))}
+    assert {title: panel.get_ylabel() for title, panel in panels.items()} == {
+        "fcnn, report_pga": "|τ|",
+        "gat, report_pga": "",
+        "gat, hessian": "|τ|",
+    }
+    panels["gat, hessian"].figure.draw_without_rendering()
+    assert any(text.get_visible() and text.get_text() for text in panels["gat, hessian"].get_yticklabels())
+
+
+def test_a_table_without_the_ceiling_is_drawn_without_it():
+    figure = figures.trust(taus("fcnn"))
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["|τ|, with 95 % interval"]

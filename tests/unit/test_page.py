@@ -10,13 +10,12 @@ import pytest
 
 from adaptive_sharpness import figures, page
 
-FCNN = {"rho": 0.025, "tau": -0.311, "n": 50}
-PUBLISHED = {"report_pga": {"fcnn": FCNN, "gat": {"rho": 0.02, "tau": -0.185, "n": 50}}}
-RUNS = pd.DataFrame({"device": ["cpu", "cpu"], "versions": ["python 3, torch 2", "python 3, torch 2"]})
 ROW = {"protocol": "report", "architecture": "fcnn", "measure": "report_pga", "rho": 0.025, "n": 50}
 ROW |= {"sharpness_mean": 0.0912, "sharpness_sd": 0.0123, "share_negative": 0.04}
 ROW |= {"test_loss_mean": 0.4871, "test_loss_sd": 0.0211, "tau": 0.35, "tau_low": 0.151, "tau_high": 0.5221}
-ROW |= {"p_value": 0.0003, "published_tau": -0.311}
+ROW |= {"p_value": 0.0003, "published_tau": -0.311, "z": 4.976}
+STATISTICS = {"p_holm": 0.0412, "p_max_t": 0.0007, "partial_tau_gaussian": -0.1234, "tau_gap": 0.2222}
+STATISTICS |= {"noise_ceiling": 0.6543, "smallest_detectable_tau": 0.2661, "equivalence_p": 0.91, "reason": math.nan}
 TRUST = {
     "protocol": "report",
     "architecture": "fcnn",
@@ -29,87 +28,127 @@ TRUST |= {"reliability": 0.8912, "reliability_of_one": 0.14, "last_improvement":
 TRUST |= {"compared_with": "worst_case", "shared_batches": 7, "share_of_best": 0.4312, "worst_share": 0.0511}
 TRUST = pd.DataFrame([TRUST | {"tau_of_rankings": 0.7712}])
 UNKNOWN = ("last_improvement", "gain_from_doubling", "share_of_best", "worst_share", "tau_of_rankings")
-NO_TAU = dict.fromkeys(("tau", "tau_low", "tau_high", "p_value"), math.nan)
+NO_TAU = dict.fromkeys(("tau", "tau_low", "tau_high", "p_value", "z"), math.nan)
+RUNG = {"architecture": "fcnn", "rung": 1, "switch": "crossed_clamp", "describes": "bounds", "protocol": "released"}
+RUNG |= {"measure": "released", "rho": 0.025, "n": 50, "tau": 0.3, "tau_low": 0.1, "tau_high": 0.5, "same_pool": True}
+RUNG |= {"delta_tau": -0.25, "delta_low": -0.4, "delta_high": -0.1, "sharpness_mean": 0.05, "test_loss_mean": 0.48}
+LADDER = pd.DataFrame([{**RUNG, "rung": 0, **dict.fromkeys(("delta_tau", "delta_low", "delta_high"), math.nan)}, RUNG])
+REPLICATION, EVERY, NEAR = "Beside what is published", "Every tau", "How near the measures come to what they mean"
+STEPS = "From the released code to the text, a switch at a time"
 
 
 class Reader(HTMLParser):
-    """Collects the rows of every table, and everything that a browser would load."""
+    """Collects the rows of every table by the heading above it, and everything that a browser would load."""
 
     def __init__(self, html: str):
         super().__init__()
-        self.tables, self.tags, self.loaded, self._in_cell = [], [], [], False
+        self.tables, self.tags, self.loaded, self.headings, self.answer = {}, [], [], [], []
+        self._inside = ""
         self.feed(html)
 
     def handle_starttag(self, tag, attributes):
         self.tags.append(tag)
         self.loaded += [value for key, value in attributes if key in ("src", "href", "srcset", "data", "action")]
-        if tag == "table":
-            self.tables.append([])
-        if tag == "tr":
-            self.tables[-1].append([])
-        if tag in ("td", "th"):
-            self.tables[-1][-1].append("")
-            self._in_cell = True
+        if tag == "h2":
+            self.headings.append("")
+        elif tag == "tr":
+            self.tables.setdefault(self.headings[-1], []).append([])
+        elif tag in ("td", "th"):
+            self.tables[self.headings[-1]][-1].append("")
+        elif tag == "p" and not self.headings and not attributes:
+            self.answer.append("")
+        self._inside = "" if tag == "p" and attributes else tag
 
     def handle_endtag(self, tag):
-        self._in_cell = self._in_cell and tag not in ("td", "th")
+        self._inside = "" if tag == self._inside else self._inside
 
     def handle_data(self, data):
-        if self._in_cell:
-            self.tables[-1][-1][-1] += data
+        if self._inside == "h2":
+            self.headings[-1] += data
+        elif self._inside in ("td", "th"):
+            self.tables[self.headings[-1]][-1][-1] += data
+        elif self._inside == "p" and not self.headings and self.answer:
+            self.answer[-1] += data
 
-    @property
-    def rows(self) -> list[list[str]]:
-        """The rows of the table of taus."""
-        return self.tables[0]
+    def column(self, table: str, heading: str) -> list[str]:
+        headings, *rows = self.tables[table]
+        return [row[headings.index(heading)] for row in rows]
 
 
-def read(*rows: dict, drawn=(), published=PUBLISHED, runs=RUNS) -> Reader:
-    return Reader(page.render(pd.DataFrame(rows), runs, TRUST.iloc[:0], drawn, published))
+def read(*rows: dict, trust=TRUST.iloc[:0], drawn=(), made_by=(), ladder=None) -> Reader:
+    return Reader(page.render(pd.DataFrame(rows), trust, drawn, dict(made_by), ladder))
 
 
-def cells(row: dict) -> dict[str, str]:
-    """The cells of a page's only row, by their headings."""
-    headings, values = read(row).rows
-    return dict(zip(headings, values, strict=True))
+def cells(reader: Reader, table: str, row: int = 0) -> dict[str, str]:
+    """The cells of a row, by their headings."""
+    headings, *rows = reader.tables[table]
+    return dict(zip(headings, rows[row], strict=True))
 
 
 @pytest.fixture
 def drawn(tmp_path):
     """A real figure of each kind."""
-    tau = pd.DataFrame([ROW, {**ROW, "rho": 0.05, "published_tau": math.nan}])
+    tau = pd.DataFrame([ROW | STATISTICS, {**ROW, **STATISTICS, "rho": 0.05, "published_tau": math.nan}])
     runs = pd.DataFrame([ROW]).assign(sharpness=1.0, test_loss=2.0)
-    both = {"test_loss_vs_sharpness": figures.scatter(runs, tau), "tau_vs_rho": figures.tau_against_rho(tau)}
-    both["share_of_best"] = figures.share_of_best(TRUST)
-    for name, figure in both.items():
-        figures.save(figure, str(tmp_path / f"{name}.png"), str(tmp_path / f"{name}.svg"))
-    labels = {"protocol": "report", "measure": "report_pga"}
-    return [{**labels, "name": name, "path": str(tmp_path / f"{name}.svg")} for name in both]
+    pool = {"protocol": "report", "measure": "report_pga"}
+    labels = [{**pool, "name": "test_loss_vs_sharpness"}, {**pool, "name": "tau_vs_rho"}]
+    labels += [{"protocol": "report", "name": "share_of_best"}, {"protocol": "report", "name": "trust"}]
+    kinds = [figures.scatter(runs, tau), figures.tau_against_rho(tau), figures.share_of_best(TRUST)]
+    kinds += [figures.trust(tau), figures.ladder(LADDER, {"fcnn": -0.311})]
+    paths = [str(tmp_path / str(number)) for number in range(len(kinds))]
+    for figure, path in zip(kinds, paths, strict=True):
+        figures.save(figure, f"{path}.png", f"{path}.svg")
+    labels.append({"name": "ladder"})
+    return [{**label, "path": f"{path}.svg"} for label, path in zip(labels, paths, strict=True)]
 
 
 def test_the_page_loads_nothing_from_elsewhere(drawn):
-    html = page.render(pd.DataFrame([ROW]), RUNS, TRUST, drawn, PUBLISHED)
+    html = page.render(pd.DataFrame([ROW]), TRUST, drawn, {}, LADDER)
     reader = Reader(html)
     assert len(reader.loaded) == len(drawn)
     assert all(source.startswith("data:image/svg+xml;base64,") for source in reader.loaded)
     assert not {"script", "link", "iframe", "object", "embed", "base"} & set(reader.tags)
-    assert not re.search(r"url\(|@import", html)
+    assert not re.search(r"url\(|@import|@font-face", html)
 
 
-def test_the_figures_inside_are_whole_and_load_nothing_either(drawn):
-    sources = read(ROW, drawn=drawn).loaded
-    for source, figure in zip(sources, drawn, strict=True):
-        svg = base64.b64decode(source.removeprefix("data:image/svg+xml;base64,"), validate=True).decode()
-        with open(figure["path"], encoding="utf-8") as file:
-            assert svg == file.read()
+def test_the_figures_inside_are_whole_each_once_and_load_nothing_either(drawn):
+    sources = read(ROW, trust=TRUST, drawn=drawn, ladder=LADDER).loaded
+    inside = [base64.b64decode(each.removeprefix("data:image/svg+xml;base64,"), validate=True) for each in sources]
+    files = []
+    for figure in drawn:
+        with open(figure["path"], "rb") as file:
+            files.append(file.read())
+    assert sorted(inside) == sorted(files)
+    for svg in map(bytes.decode, inside):
         assert all(target.startswith(("#", "data:")) for target in re.findall(r'href="([^"]*)"', svg))
         assert "<script" not in svg
 
 
+def test_every_figure_has_a_caption_and_an_alternative_text(drawn):
+    html = page.render(pd.DataFrame([ROW]), TRUST, drawn, {}, LADDER)
+    captions = re.findall(r"<figcaption>(.*?)</figcaption>", html, re.DOTALL)
+    assert len(captions) == len(re.findall(r'alt="[^"]{20,}"', html)) == len(drawn)
+    assert all(len(re.sub("<b>.*</b>", "", caption)) > 80 for caption in captions)
+
+
+def test_the_page_reads_in_this_order(drawn):
+    headings = read(ROW, trust=TRUST, drawn=drawn, ladder=LADDER).headings
+    figures_ = ["Test loss against sharpness", "Tau against the radius", STEPS, "How strong a tau could be seen at all"]
+    assert headings == [REPLICATION, *figures_, NEAR, EVERY, "How this was made"]
+
+
+def test_the_page_opens_with_three_sentences():
+    reader = read(ROW)
+    assert len(reader.answer) == 3
+    assert (
+        reader.answer[0].replace("\xa0", " ").endswith("is +0.350 for fcnn (95 % interval +0.151 to +0.522: positive).")
+    )
+
+
 def test_a_row_shows_what_the_table_holds():
-    assert cells(ROW) == {
+    assert cells(read(ROW | STATISTICS), EVERY) == {
+        "network": "fcnn",
         "protocol": "report",
-        "architecture": "fcnn",
         "measure": "report_pga",
         "ρ": "0.025",
         "n": "50",
@@ -119,101 +158,111 @@ def test_a_row_shows_what_the_table_holds():
         "τ": "+0.350",
         "95 % interval": "+0.151 to +0.522",
         "p": "0.0003",
-        "published τ": "-0.311",
+        "p, Holm": "0.041",
+        "p, max-T": "0.0007",
+        "partial τ": "−0.123",
+        "τ with the gap": "+0.222",
+        "ceiling": "0.654",
+        "detectable": "0.266",
+        "p, equivalence": "0.91",
+        "published τ": "−0.311",
         "z": "+4.98",
-        "published τ is": "not consistent",
     }
 
 
-def test_every_tau_of_the_table_is_on_the_page_in_its_order():
-    taus = [0.101, -0.202, 0.303]
+def test_a_replication_shows_the_published_tau_beside_ours():
+    assert cells(read(ROW), REPLICATION) == {
+        "network": "fcnn",
+        "published τ": "−0.311",
+        "τ": "+0.350",
+        "95 % interval": "+0.151 to +0.522",
+        "z": "+4.98",
+        "published τ is": "not consistent",
+        "protocol": "report",
+        "measure": "report_pga",
+        "ρ": "0.025",
+        "n": "50",
+        "p": "0.0003",
+    }
+
+
+def test_replications_are_those_with_a_published_tau_a_networks_together():
     rows = [
-        {**ROW, "tau": tau, "rho": rho, "published_tau": math.nan} for tau, rho in zip(taus, (3, 1, 2), strict=True)
+        {**ROW, "protocol": protocol, "architecture": name, "tau": tau, "published_tau": published}
+        for protocol, name, tau, published in [
+            ("report", "lenet5", 0.1, -0.18),
+            ("report", "fcnn", 0.2, -0.311),
+            ("report", "fcnn", 0.3, math.nan),
+            ("released", "lenet5", 0.4, -0.18),
+            ("released", "fcnn", 0.5, -0.311),
+        ]
     ]
-    assert [row[8] for row in read(*rows).rows[1:]] == ["+0.101", "-0.202", "+0.303"]
+    reader = read(*rows)
+    assert reader.column(REPLICATION, "network") == ["lenet5", "lenet5", "fcnn", "fcnn"]
+    assert reader.column(REPLICATION, "τ") == ["+0.100", "+0.400", "+0.200", "+0.500"]
+    assert reader.column(REPLICATION, "protocol") == ["report", "released", "report", "released"]
+    assert reader.column(EVERY, "τ") == ["+0.100", "+0.200", "+0.300", "+0.400", "+0.500"]
 
 
-@pytest.mark.parametrize(
-    ("z", "verdict"),
-    [
-        (0, "consistent"),
-        (1.9599, "consistent"),
-        (-1.9599, "consistent"),
-        (1.9601, "not consistent"),
-        (-1.9601, "not consistent"),
-    ],
-)
-@pytest.mark.parametrize("n", [8, 50])
-def test_a_published_tau_is_consistent_within_196_deviations(z, verdict, n):
-    """The tau that lies z deviations of the difference from the published one."""
-    tau = math.tanh(math.atanh(FCNN["tau"]) + z * math.sqrt(0.437 / (n - 4) + 0.437 / 46))
-    (row,) = page.replication(pd.DataFrame([{**ROW, "tau": tau, "n": n}]), PUBLISHED).to_dict("records")
-    assert row["z"] == pytest.approx(z, abs=1e-9)
-    assert row["verdict"] == verdict
-    assert cells({**ROW, "tau": tau, "n": n})["published τ is"] == verdict
+def test_a_pool_without_a_tau_says_why():
+    row = {**ROW, **NO_TAU, "n": 2, "reason": "2 usable models, wanted at least 3"}
+    every = cells(read(row, {**ROW, "rho": 0.05}), EVERY)
+    assert (every["τ"], every["95 % interval"], every["p"], every["z"]) == ("", "", "", "")
+    assert every["why no τ"] == "2 usable models, wanted at least 3"
+    assert cells(read(row), REPLICATION)["published τ"] == "−0.311"
+    assert "published τ is" not in cells(read(row), REPLICATION)
 
 
-def test_a_row_without_a_published_tau_has_no_verdict():
-    row = cells({**ROW, "rho": 0.05, "published_tau": math.nan})
-    assert (row["published τ"], row["z"], row["published τ is"]) == ("", "", "")
-    assert row["τ"] == "+0.350"
-
-
-def test_rows_are_compared_with_what_is_published_of_their_own_architecture():
-    rows = [ROW, {**ROW, "architecture": "gat", "rho": 0.02, "published_tau": -0.185}]
-    fcnn, gat = page.replication(pd.DataFrame(rows), PUBLISHED)["z"]
-    assert gat == pytest.approx((math.atanh(0.35) + math.atanh(0.185)) / math.sqrt(2 * 0.437 / 46))
-    assert gat < fcnn
-
-
-def test_a_row_without_a_tau_says_why():
-    row = cells({**ROW, **NO_TAU, "n": 2})
-    assert (row["τ"], row["p"]) == ("", "")
-    assert row["95 % interval"] == "too few models, or all alike"
-    assert row["published τ is"] == ""
-
-
-@pytest.mark.parametrize(
-    "changes", [{"tau_low": math.nan, "tau_high": math.nan, "tau": 1.0, "n": 4}, {**NO_TAU, "n": 2}]
-)
-def test_no_cell_says_nan(changes):
-    """A tau of 1 has no interval."""
-    assert [value for value in cells({**ROW, **changes}).values() if "nan" in value] == []
+@pytest.mark.parametrize("changes", [{"tau_low": math.nan, "tau_high": math.nan, "tau": 1.0, "z": math.inf}, NO_TAU])
+def test_nothing_says_nan(changes):
+    reader = read({**ROW, **changes}, trust=TRUST.assign(rho=math.nan), ladder=LADDER.assign(tau=math.nan))
+    said = [cell for rows in reader.tables.values() for row in rows for cell in row] + reader.answer
+    assert [text for text in said if "nan" in text.lower()] == []
 
 
 def test_a_perfect_tau_is_shown_and_compared():
-    row = cells({**ROW, "tau": 1.0, "tau_low": math.nan, "tau_high": math.nan})
+    row = cells(read({**ROW, "tau": 1.0, "tau_low": math.nan, "tau_high": math.nan, "z": math.inf}), REPLICATION)
     assert row["τ"] == "+1.000"
     assert row["published τ is"] == "not consistent"
 
 
-@pytest.mark.parametrize("changes", [{"n": 4}, {**NO_TAU, "n": 2}])
-def test_what_is_published_is_shown_even_where_a_pool_is_too_small_to_compare(changes):
-    row = cells({**ROW, **changes})
-    assert row["published τ"] == "-0.311"
-    assert row["published τ is"] != "consistent"
+def test_a_study_without_anything_published_has_a_page():
+    reader = read({**ROW, "published_tau": math.nan, "z": math.nan})
+    assert REPLICATION not in reader.headings
+    assert cells(reader, EVERY)["τ"] == "+0.350"
 
 
-def test_the_page_says_on_what_it_was_measured_and_escapes_it():
-    html = page.render(pd.DataFrame([ROW]), RUNS.assign(device=["cpu", "<b>"]), TRUST, [], PUBLISHED)
-    assert "Measured on &lt;b&gt;, cpu; python 3, torch 2." in html
+def test_a_table_of_the_pools_and_tau_alone_has_a_page():
+    few = {key: ROW[key] for key in ("protocol", "architecture", "measure", "rho", "n", "tau")}
+    assert list(cells(read(few), EVERY)) == ["network", "protocol", "measure", "ρ", "n", "τ"]
+
+
+def test_a_study_that_measured_nothing_has_a_page():
+    reader = Reader(page.render(pd.DataFrame(), pd.DataFrame(), [], {}))
+    assert reader.answer == ["Nothing has been measured yet."]
+    assert reader.headings == [EVERY, "How this was made"]
+
+
+@pytest.mark.parametrize(
+    ("column", "word"), [("p_holm", "Holm:"), ("p_max_t", "Max-T:"), ("noise_ceiling", "Ceiling:")]
+)
+def test_a_statistic_is_explained_where_it_is_shown(column, word):
+    table = pd.DataFrame([ROW])
+    assert word not in page.render(table, TRUST, [], {})
+    assert word in page.render(table.assign(**{column: 0.5}), TRUST, [], {})
+
+
+def test_the_page_says_how_it_was_made_and_escapes_it():
+    html = page.render(pd.DataFrame([ROW]), TRUST, [], {"Commit": "v1-2-gabc", "Devices": "<b>, cpu"})
+    assert "<dt>Commit</dt><dd>v1-2-gabc</dd>" in html
+    assert "<dt>Devices</dt><dd>&lt;b&gt;, cpu</dd>" in html
     assert "<b>" not in html
 
 
-def test_a_study_without_anything_published_has_a_page():
-    assert read({**ROW, "published_tau": math.nan}, published={}).rows[1][8] == "+0.350"
-
-
-def _trusted(trust: pd.DataFrame) -> dict[str, str]:
-    """The cells of the second table's only row, by their headings."""
-    headings, values = Reader(page.render(pd.DataFrame([ROW]), RUNS, trust, [], PUBLISHED)).tables[1]
-    return dict(zip(headings, values, strict=True))
-
-
 def test_a_row_shows_how_far_a_number_can_be_trusted():
-    assert _trusted(TRUST) == {
+    assert cells(read(ROW, trust=TRUST), NEAR) == {
+        "network": "fcnn",
         "protocol": "report",
-        "architecture": "fcnn",
         "measure": "report_pga",
         "ρ": "0.025",
         "batches": "7",
@@ -227,7 +276,25 @@ def test_a_row_shows_how_far_a_number_can_be_trusted():
 
 
 def test_what_a_measure_does_not_say_is_left_empty():
-    """As of a Hessian, which knows no radius and seeks no maximum."""
-    row = _trusted(TRUST.assign(rho=math.nan, reliability=math.nan, **dict.fromkeys(UNKNOWN, math.nan)))
-    assert list(row.values()) == ["report", "fcnn", "report_pga", "", "7", "", "", "", "", "", ""]
-    assert cells({**ROW, "rho": math.nan, "published_tau": math.nan})["ρ"] == ""
+    """As of a Hessian, which knows no radius and seeks no maximum; the other row keeps the columns on the page."""
+    hessian = TRUST.assign(rho=math.nan, reliability=math.nan, **dict.fromkeys(UNKNOWN, math.nan))
+    row = cells(read(ROW, trust=pd.concat([hessian, TRUST])), NEAR)
+    assert list(row.values()) == ["fcnn", "report", "report_pga", "", "7", "", "", "", "", "", ""]
+
+
+def test_a_ladder_shows_its_rungs_and_their_changes():
+    reader = read(ROW, ladder=LADDER)
+    assert cells(reader, STEPS, 1) == {
+        "network": "fcnn",
+        "rung": "1",
+        "switch": "crossed_clamp",
+        "what changes": "bounds",
+        "τ": "+0.300",
+        "95 % interval": "+0.100 to +0.500",
+        "change of τ": "−0.250",
+        "95 % interval of the change": "−0.400 to −0.100",
+        "test loss": "0.4800",
+        "sharpness": "0.05",
+    }
+    assert cells(reader, STEPS, 0)["change of τ"] == ""
+    assert STEPS not in read(ROW).headings

@@ -6,7 +6,7 @@ import time
 import pandas as pd
 import pytest
 
-FIGURES = {"scatter_figure": 4, "tau_figure": 3}
+FIGURES = {"scatter_figure": 4, "tau_figure": 3, "trust_figure": 1}
 TABLES = {"runs_table": 1, "estimates_table": 1, "tau_table": 1, "share_figure": 1, **FIGURES, "page": 1}
 
 

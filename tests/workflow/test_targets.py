@@ -21,6 +21,7 @@ def jobs(config: dict, only: tuple[str, ...] = ()) -> dict[str, int]:
     radii = sum(1 if grid == "none" else len(grid) for grid in grids.values())
     tables = {"runs_table": 1, "tau_table": 1, "estimates_table": 1, "share_figure": 1, "page": 1}
     tables |= {"scatter_figure": len(drawn), "tau_figure": len(in_balls)}
+    tables |= {"trust_figure": len({protocol for protocol, _ in drawn})}
     return {"fetch": datasets, "prepare": datasets, "train": len(pools) * shards, "measure": radii * shards, **tables}
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 
-from adaptive_sharpness import configuration, imports, job, plan
+from adaptive_sharpness import configuration, contradictions, imports, job, plan
 
 HERE = Path(workflow.basedir)
 
@@ -23,9 +23,9 @@ os.environ.setdefault("PYTHONWARNINGS", "ignore::FutureWarning:torch.jit._script
 GPU = min(job.gpus(), 1)
 
 
-def _shards():
-    """Ranges of seeds, each one job's, such as 000-009."""
-    size, end = config["seeds_per_job"], config["seeds"]
+def _shards(pool):
+    """Ranges of a pool's seeds, each one job's, such as 000-009."""
+    size, end = config["seeds_per_job"], plan.seeds(config, pool["architecture"])
     return [f"{first:03d}-{min(first + size, end) - 1:03d}" for first in range(0, end, size)]
 
 
@@ -33,33 +33,40 @@ POOLS = [
     {"protocol": protocol, "architecture": architecture}
     for protocol, pool in config["protocols"].items()
     for architecture in pool
-    if not configuration.only(config) or architecture in configuration.only(config)
+    if not contradictions.only(config) or architecture in contradictions.only(config)
 ]
 DATASETS = sorted({config["protocols"][p["protocol"]][p["architecture"]]["dataset"] for p in POOLS})
-TRAINED = [{**pool, "seeds": seeds} for pool in POOLS for seeds in _shards()]
+TRAINED = [{**pool, "seeds": seeds} for pool in POOLS for seeds in _shards(pool)]
 RADII = [
     {**pool, "measure": measure, "rho": rho, "ball": plan.ball(config, measure, pool["architecture"])}
     for pool in POOLS
     for measure in config["measures"]
+    if plan.taken(config, measure, pool["protocol"])
     for rho in plan.radii(config, measure, pool["architecture"])
 ]
-MEASURED = [{**each, "seeds": seeds} for each in RADII for seeds in _shards()]
+MEASURED = [{**each, "seeds": seeds} for each in RADII for seeds in _shards(each)]
+NETWORKS = {pool["architecture"] for pool in POOLS}
+RUNGS = {name: rungs for name, rungs in config.get("ladder", {}).items() if name in NETWORKS}
 FIGURES = [
     dict(zip(("protocol", "measure", "name"), labels))
     for labels in dict.fromkeys(
         (each["protocol"], each["measure"], name)
         for each in RADII
+        if not RUNGS or each["measure"] in config.get("published", {})  # a ladder has many pools, and its own figure
         for name in ("test_loss_vs_sharpness", "tau_vs_rho")
-        if name != "tau_vs_rho" or each["rho"] != "none"
+        if name != "tau_vs_rho" or (each["rho"] != "none" and not RUNGS)
     )
 ]
 COMPARED = [{"protocol": protocol, "name": "share_of_best"} for protocol in plan.compared(RADII)]
+TRUSTED = [{"protocol": protocol, "name": "trust"} for protocol in dict.fromkeys(each["protocol"] for each in RADII)]
+LADDER = [{"name": "ladder"}] if RUNGS else []
+DRAWN = FIGURES + COMPARED + TRUSTED + LADDER  # their values are the parts of their paths
 
 
 wildcard_constraints:
     dataset="|".join(config["datasets"]),
     protocol="|".join(config["protocols"]),
-    architecture="|".join(sorted({pool["architecture"] for pool in POOLS})),
+    architecture="|".join(sorted(NETWORKS)),
     measure="|".join(config["measures"]),
     rho=r"[0-9.e-]+|none",
     seeds="[0-9]+-[0-9]+",
@@ -68,7 +75,8 @@ wildcard_constraints:
 def architecture(wildcards):
     """The block of one architecture, as far as it determines a checkpoint."""
     block = config["protocols"][wildcards.protocol][wildcards.architecture]
-    return {"network": wildcards.architecture} | {key: value for key, value in block.items() if key != "hops"}
+    used = {key: value for key, value in block.items() if key != "hops"}
+    return {**used, "network": plan.network(wildcards.architecture, block)}
 
 
 def measure(wildcards):
@@ -83,8 +91,18 @@ def network(wildcards):
 
 
 def estimator(wildcards):
-    """The module of a measure."""
-    return measure(wildcards)["estimator"]
+    """The module of a measure on an architecture."""
+    return plan.module(measure(wildcards)["estimator"])
+
+
+def trainer(wildcards):
+    """The module that trains an architecture."""
+    return plan.trainer(architecture(wildcards))
+
+
+def raw(wildcards):
+    """The data set whose raw files a data set reads."""
+    return config["datasets"][wildcards.dataset].get("raw", wildcards.dataset)
 
 
 def dataset(wildcards):

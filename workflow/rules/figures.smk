@@ -68,14 +68,55 @@ rule share_figure:
         "../scripts/share_figure.py"
 
 
+rule trust_figure:
+    """Draw the strength of tau beside its noise ceiling, a panel a network and measure."""
+    input:
+        tau="<results>/tables/tau.csv",
+    output:
+        png="<results>/figures/{protocol}/trust.png",
+        svg=report(
+            "<results>/figures/{protocol}/trust.svg",
+            caption="../report/trust.rst",
+            category="Figures",
+        ),
+    log:
+        "<logs>/trust_figure/{protocol}.log",
+    localrule: True
+    conda:
+        "../../envs/pipeline.yaml"
+    params:
+        code=code("trust_figure"),
+    script:
+        "../scripts/trust_figure.py"
+
+
+rule ladder_figure:
+    """Draw tau on every rung of the ladder, a panel a network."""
+    input:
+        ladder="<results>/tables/ladder.csv",
+    output:
+        png="<results>/figures/ladder.png",
+        svg=report("<results>/figures/ladder.svg", caption="../report/ladder_figure.rst", category="Figures"),
+    log:
+        "<logs>/ladder_figure.log",
+    localrule: True
+    conda:
+        "../../envs/pipeline.yaml"
+    params:
+        published=config.get("published", {}),
+        code=code("ladder_figure"),
+    script:
+        "../scripts/ladder_figure.py"
+
+
 rule page:
     """Put the tables and the figures on one page that needs no network."""
     input:
         tau="<results>/tables/tau.csv",
         runs="<results>/tables/runs.parquet",
         estimates="<results>/tables/estimates.csv",
-        figures=["<results>/figures/{protocol}/{measure}/{name}.svg".format(**each) for each in FIGURES],
-        compared=["<results>/figures/{protocol}/{name}.svg".format(**each) for each in COMPARED],
+        figures=["<results>/figures/{}.svg".format("/".join(each.values())) for each in DRAWN],
+        ladder=["<results>/tables/ladder.csv"] if RUNGS else [],
     output:
         "<results>/report.html",
     log:
@@ -84,8 +125,7 @@ rule page:
     conda:
         "../../envs/pipeline.yaml"
     params:
-        labels=COMPARED + FIGURES,
-        published=config.get("published", {}),
+        labels=DRAWN,
         code=code("page"),
     script:
         "../scripts/page.py"

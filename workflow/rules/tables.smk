@@ -1,4 +1,4 @@
-# Reads <results>/checkpoints/ (csv) and <results>/sharpness/. Writes <results>/tables/.
+# Reads <results>/checkpoints/ (csv, test losses) and <results>/sharpness/. Writes <results>/tables/.
 
 
 rule runs_table:
@@ -26,9 +26,11 @@ rule runs_table:
 
 
 rule tau_table:
-    """Compute Kendall's tau between sharpness and test loss at every rho."""
+    """Compute Kendall's tau between sharpness and test loss at every rho, and how far it can be trusted."""
     input:
-        "<results>/tables/runs.parquet",
+        runs="<results>/tables/runs.parquet",
+        estimates="<results>/tables/estimates.csv",
+        test_losses=[path.replace(".csv", ".test_losses.safetensors") for path in rules.runs_table.input.training],
     output:
         report("<results>/tables/tau.csv", caption="../report/tau.rst", category="Tables"),
     log:
@@ -38,6 +40,7 @@ rule tau_table:
         "../../envs/pipeline.yaml"
     params:
         published=config.get("published", {}),
+        labels=TRAINED,
         code=code("tau_table"),
     script:
         "../scripts/tau_table.py"
@@ -59,3 +62,21 @@ rule estimates_table:
         code=code("estimates_table"),
     script:
         "../scripts/estimates_table.py"
+
+
+rule ladder_table:
+    """Go from one protocol to another, one difference at a time."""
+    input:
+        "<results>/tables/runs.parquet",
+    output:
+        report("<results>/tables/ladder.csv", caption="../report/ladder.rst", category="Tables"),
+    log:
+        "<logs>/ladder_table.log",
+    localrule: True
+    conda:
+        "../../envs/pipeline.yaml"
+    params:
+        rungs=RUNGS,
+        code=code("ladder_table"),
+    script:
+        "../scripts/ladder_table.py"

@@ -2,15 +2,16 @@ from pathlib import Path
 
 import pandas as pd
 
-from adaptive_sharpness import job, page
+from adaptive_sharpness import job, page, provenance
 
 job.start(snakemake.log[0])
-drawn = [*snakemake.input.compared, *snakemake.input.figures]
+given, output = snakemake.input, Path(snakemake.output[0])
+runs, benchmarks = pd.read_parquet(given.runs), output.parent / "benchmarks"
 html = page.render(
-    pd.read_csv(snakemake.input.tau),
-    pd.read_parquet(snakemake.input.runs),
-    pd.read_csv(snakemake.input.estimates),
-    [{**label, "path": path} for label, path in zip(snakemake.params.labels, drawn, strict=True)],
-    snakemake.params.published,
+    pd.read_csv(given.tau),
+    pd.read_csv(given.estimates),
+    [{**label, "path": path} for label, path in zip(snakemake.params.labels, given.figures, strict=True)],
+    provenance.made_by(runs, snakemake.config, Path(snakemake.scriptdir), benchmarks),
+    *map(pd.read_csv, given.ladder),
 )
-Path(snakemake.output[0]).write_text(html, encoding="utf-8")
+output.write_text(html, encoding="utf-8")

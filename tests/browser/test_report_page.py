@@ -1,0 +1,161 @@
+"""The page as a reader meets it: in a real Chromium, on a desk and on a telephone."""
+
+import math
+import os
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from adaptive_sharpness import figures, page
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
+
+SIZES = {"desk": {"width": 1280, "height": 800}, "telephone": {"width": 390, "height": 844}}
+NETWORKS = {"fcnn": -0.311, "lenet5": -0.18, "gat": -0.185}
+MEASURES = {"report_pga": (0.01, 0.02, 0.05), "worst_case": (0.01, 0.02, 0.05), "hessian": (math.nan,)}
+
+
+def pools() -> pd.DataFrame:
+    """A row for every network, measure and radius."""
+    keys = [(name, measure, rho) for name in NETWORKS for measure, radii in MEASURES.items() for rho in radii]
+    table = pd.DataFrame(keys, columns=["architecture", "measure", "rho"]).assign(protocol="report", n=50)
+    return table.assign(tau=np.sin(np.arange(len(table))) / 2)
+
+
+def taus() -> pd.DataFrame:
+    table = pools()
+    published = [
+        NETWORKS[row.architecture] if (row.measure, row.rho) == ("report_pga", 0.02) else math.nan
+        for row in table.itertuples()
+    ]
+    of_models = {"sharpness_mean": 0.0912, "sharpness_sd": 0.0123, "test_loss_mean": 0.4871, "test_loss_sd": 0.0211}
+    of_tests = {"p_value": 3e-7, "p_holm": 0.04, "p_max_t": 0.01, "equivalence_p": 0.9, "share_negative": 0.04}
+    of_trust = {"noise_ceiling": 0.7, "smallest_detectable_tau": 0.266, "partial_tau_gaussian": -0.1, "tau_gap": 0.2}
+    table = table.assign(tau_low=table["tau"] - 0.2, tau_high=table["tau"] + 0.2, published_tau=published)
+    return table.assign(z=np.where(table["published_tau"].notna(), 2.5, math.nan), **of_models, **of_tests, **of_trust)
+
+
+def estimates() -> pd.DataFrame:
+    table = pools().assign(models=50, batches=50, reliability=0.95, share_of_best=0.8, worst_share=0.7)
+    return table[table["rho"].notna()].assign(tau_of_rankings=0.9, last_improvement=0.8, gain_from_doubling=0.001)
+
+
+def ladder() -> pd.DataFrame:
+    rows = [(name, rung) for name in NETWORKS for rung in range(4)]
+    table = pd.DataFrame(rows, columns=["architecture", "rung"]).assign(switch="crossed_clamp", tau=0.1)
+    table = table.assign(tau_low=-0.1, tau_high=0.3, delta_tau=0.2, delta_low=0.1, delta_high=0.3)
+    return table.assign(describes="bounds that are crossed for negative weights", test_loss_mean=0.48)
+
+
+def drawn(folder) -> list[dict]:
+    """Every kind of figure, as files."""
+    tau = taus()
+    models = tau.loc[tau.index.repeat(9)].assign(sharpness=np.arange(9 * len(tau)) % 7, test_loss=1.0)
+    kinds = [({"protocol": "report", "name": "trust"}, figures.trust(tau)), ({"name": "ladder"}, _ladder())]
+    kinds.append(({"protocol": "report", "name": "share_of_best"}, figures.share_of_best(estimates())))
+    for measure in MEASURES:
+        pool, own = {"protocol": "report", "measure": measure}, tau[tau["measure"] == measure]
+        kinds.append(({**pool, "name": "test_loss_vs_sharpness"}, figures.scatter(models, own)))
+        if own["rho"].notna().any():
+            kinds.append(({**pool, "name": "tau_vs_rho"}, figures.tau_against_rho(own)))
+    paths = [str(folder / f"{number}.svg") for number in range(len(kinds))]
+    for (_, figure), path in zip(kinds, paths, strict=True):
+        figures.save(figure, path.replace(".svg", ".png"), path)
+    files = [{**label, "path": path} for (label, _), path in zip(kinds, paths, strict=True)]
+    return files + [{**each, "protocol": "released"} for each in files if each["name"] == "tau_vs_rho"]
+
+
+def _ladder():
+    return figures.ladder(ladder(), NETWORKS)
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory):
+    """A report with all of its pieces; its address and how many figures it holds."""
+    folder = tmp_path_factory.mktemp("report")
+    made_by = {"Commit": "v1-2-g0123abc", "Config, sha256": "0" * 64, "Versions": "python 3, torch 2"}
+    all_figures = drawn(folder)
+    html = page.render(taus(), estimates(), all_figures, made_by, ladder())
+    (folder / "report.html").write_text(html, encoding="utf-8")
+    return (folder / "report.html").as_uri(), len(all_figures)
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    # Chromium's sandbox refuses to start as root.
+    arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
+    with playwright.sync_playwright() as run:
+        browser = run.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(params=SIZES)
+def opened(chromium, report, request):
+    """The page at one size, with what it asked for and complained of."""
+    window = chromium.new_page(viewport=SIZES[request.param])
+    window.asked, window.complaints = [], []
+    window.on("request", lambda sent: window.asked.append(sent.url))
+    window.on("console", lambda message: window.complaints.append(message.text))
+    window.on("pageerror", lambda error: window.complaints.append(str(error)))
+    window.goto(report[0], wait_until="load")
+    yield window
+    window.close()
+
+
+def test_it_asks_for_nothing_but_itself_and_complains_of_nothing(opened, report):
+    assert [url for url in opened.asked if not url.startswith("data:")] == [report[0]]
+    assert opened.complaints == []
+
+
+def test_every_figure_is_drawn(opened, report):
+    sizes = opened.eval_on_selector_all("img", "all => all.map(i => [i.complete, i.naturalWidth, i.naturalHeight])")
+    assert len(sizes) == report[1]
+    assert all(complete and width > 0 and height > 0 for complete, width, height in sizes)
+    images = opened.locator("img")
+    assert [images.nth(number).is_visible() for number in range(report[1])].count(False) == 2
+    opened.locator("summary").click()
+    assert all(images.nth(number).is_visible() for number in range(report[1]))
+
+
+def test_the_page_is_as_wide_as_the_screen_and_wide_things_scroll_inside(opened):
+    width = opened.viewport_size["width"]
+    assert opened.evaluate("document.documentElement.scrollWidth") == width
+    assert opened.evaluate("document.body.scrollWidth") <= width
+    boxes = opened.eval_on_selector_all(".wide", "all => all.map(b => [b.scrollWidth > b.clientWidth, b.clientWidth])")
+    assert any(scrolls for scrolls, _ in boxes)
+    assert all(0 < inside <= width for _, inside in boxes)
+
+
+def test_text_is_dark_on_white_and_large_enough_to_read(opened):
+    style = opened.eval_on_selector("body", "b => [getComputedStyle(b).color, getComputedStyle(b).backgroundColor]")
+    assert style == ["rgb(34, 34, 34)", "rgb(255, 255, 255)"]
+    sizes = opened.eval_on_selector_all(
+        "p, td, th, figcaption", "all => all.map(e => parseFloat(getComputedStyle(e).fontSize))"
+    )
+    assert min(sizes) >= 12
+
+
+def test_the_answer_stands_above_the_fold_of_a_desk(chromium, report):
+    window = chromium.new_page(viewport=SIZES["desk"])
+    window.goto(report[0])
+    sentences = window.locator(".answer p")
+    assert sentences.count() == 3
+    boxes = [sentences.nth(number).bounding_box() for number in range(3)]
+    assert all(box["y"] >= 0 and box["y"] + box["height"] <= 800 for box in boxes)
+    window.close()
+
+
+def test_on_paper_no_figure_and_no_table_is_cut_off(chromium, report):
+    window = chromium.new_page(viewport={"width": 964, "height": 703})  # what A4 and Letter both hold
+    window.emulate_media(media="print")
+    window.goto(report[0])
+    rights = window.eval_on_selector_all("img, table", "all => all.map(e => e.getBoundingClientRect().right)")
+    assert max(rights) <= 964
+    heights = window.eval_on_selector_all("img", "all => all.map(e => e.getBoundingClientRect().height)")
+    assert max(heights) <= 703
+    window.close()

@@ -1,0 +1,11 @@
+import pandas as pd
+
+from adaptive_sharpness import figures, job
+
+job.start(snakemake.log[0])
+published = {
+    architecture: entry["tau"]
+    for of_measure in snakemake.params.get("published", {}).values()
+    for architecture, entry in of_measure.items()
+}
+figures.save(figures.ladder(pd.read_csv(snakemake.input.ladder), published), **snakemake.output)
