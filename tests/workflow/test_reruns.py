@@ -46,7 +46,7 @@ def test_a_radius_that_is_removed_leaves_no_row(study):
     study.configure({"rho.report_pga.gat": [0.02]})
     run = study.snakemake("--cores", "1", "results/tables/tau.csv")
     assert run.code == 0
-    assert run.jobs == {"runs_table": 1, "tau_table": 1}
+    assert run.jobs == {"runs_table": 1, "estimates_table": 1, "tau_table": 1}
     tau = pd.read_csv(study.folder / "results/tables/tau.csv").query("measure == 'report_pga'")
     assert list(zip(tau["architecture"], tau["rho"], strict=True)) == [("fcnn", 0.005), ("fcnn", 0.025), ("gat", 0.02)]
     runs = pd.read_parquet(study.folder / "results/tables/runs.parquet").query("measure == 'report_pga'")
