@@ -111,6 +111,10 @@ def _others(config: Mapping) -> Iterator[Name]:
     for key in ("seeds", "ladder"):
         named = config.get(key) if isinstance(config.get(key), Mapping) else {}
         yield from ((f"{key}.{name}", name, _architectures(config)) for name in named)
+    if cut := config.get("pools"):
+        yield "pools.protocol", cut["protocol"], list(config["protocols"])
+        yield "pools.measure", cut["measure"], list(config["measures"])
+        yield from ((f"pools.elsewhere.{name}", name, _architectures(config)) for name in cut.get("elsewhere", {}))
 
 
 def _missing(config: Mapping) -> Iterator[str]:

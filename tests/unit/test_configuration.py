@@ -45,6 +45,7 @@ GRID, PGA = "rho.report_pga.fcnn", "measures.report_pga"
 BLOCK = CONFIG["protocols"]["report"]["fcnn"]
 ABALONE = {"sha256": {"a.data": "0" * 64}, "sources": [{"directory": "a", "files": {"a.data": "a.data"}}]}
 RUNG = {"switch": "a", "describes": "b", "protocol": "report", "measure": "report_pga", "rho": 0.025}
+CUT = {"protocol": "report", "measure": "report_pga", "size": 50}
 BAD = [
     # the radii
     ({GRID: [0.1, -0.2]}, f"{GRID}[1]", "-0.2", "a finite number above 0"),
@@ -146,6 +147,12 @@ BAD = [
         "'report_pga'",
         "one of worst_case, average_case, hessian",
     ),
+    # pools within pools
+    ({"pools": {**CUT, "size": 2}}, "pools.size", "2", "a whole number of models a pool, at least 3"),
+    ({"pools": {**CUT, "protocol": "text"}}, "pools.protocol", "'text'", "one of report"),
+    ({"pools": {**CUT, "measure": "pga"}}, "pools.measure", "'pga'", "one of report_pga, worst_case"),
+    ({"pools": {**CUT, "elsewhere": {"gcn": {"tau": 0}}}}, "pools.elsewhere.gcn", "'gcn'", "one of fcnn, gat, lenet5"),
+    ({"pools": {**CUT, "elsewhere": {"gat": {"tau": 2}}}}, "pools.elsewhere.gat.tau", "2", "a number from -1 to 1"),
     # misspelt, unknown and missing keys
     ({"sedes": 4}, "sedes", "'sedes'", "(did you mean seeds?)"),
     ({f"{FCNN}.los": "mse_loss"}, f"{FCNN}.los", "'los'", "(did you mean loss?)"),

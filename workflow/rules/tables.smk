@@ -80,3 +80,22 @@ rule ladder_table:
         code=code("ladder_table"),
     script:
         "../scripts/ladder_table.py"
+
+
+rule pools_table:
+    """Cut each pool into smaller ones, and see where a pool made elsewhere lies among them."""
+    input:
+        "<results>/tables/runs.parquet",
+    output:
+        pools="<results>/tables/pools.csv",
+        prediction=report("<results>/tables/prediction.csv", caption="../report/prediction.rst", category="Tables"),
+    log:
+        "<logs>/pools_table.log",
+    localrule: True
+    conda:
+        "../../envs/pipeline.yaml"
+    params:
+        cut=config.get("pools"),
+        code=code("pools_table"),
+    script:
+        "../scripts/pools_table.py"
