@@ -129,6 +129,12 @@ def small(raw) -> dict:
 
 
 @pytest.fixture(scope="session")
+def fresh():
+    """Makes a fresh clone in a folder, with a config of its own."""
+    return project
+
+
+@pytest.fixture(scope="session")
 def clean(tmp_path_factory) -> Study:
     """A fresh clone with the shipped config; for dry runs only."""
     return project(tmp_path_factory.mktemp("clean") / "project", {})
