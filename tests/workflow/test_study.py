@@ -44,7 +44,9 @@ def test_the_tau_table_has_a_row_for_every_radius(tau):
     published = tau[tau["published_tau"].notna()]
     assert published[["measure", "rho", "published_tau"]].to_numpy().tolist() == [
         ["report_pga", 0.025, -0.311],
+        ["worst_case", 0.025, -0.311],
         ["report_pga", 0.02, -0.185],
+        ["worst_case", 0.02, -0.185],
     ]
 
 
