@@ -2,11 +2,14 @@
 
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 
 from jsonschema import Draft202012Validator, validators
 from jsonschema.exceptions import ValidationError, best_match
 
 from adaptive_sharpness import contradictions
+
+NUMBERS = ("seeds", "protocols", "measures", "rho", "ladder", "pools")  # keys that hold numbers, however deep
 
 
 def check(config: dict, schema: Mapping) -> dict:
@@ -22,7 +25,7 @@ def check(config: dict, schema: Mapping) -> dict:
     Raises:
         ValueError: where the config is wrong; one line that says which key, what was got and what is wanted.
     """
-    config = {**config, **{key: _numbers(config[key]) for key in ("protocols", "measures", "rho") if key in config}}
+    config = {**config, **{key: _numbers(config[key]) for key in NUMBERS if key in config}}
     error = best_match(_Validator(schema).iter_errors(config), key=_depth_first)
     for line in [_line(error)] if error else contradictions.contradictions(config):
         raise ValueError(f"config: {line}")
@@ -30,17 +33,16 @@ def check(config: dict, schema: Mapping) -> dict:
 
 
 def _numbers(value):
-    """Texts that spell a float in scientific notation become one; all else stays."""
+    """Texts that spell a number, true or false become it: --config gives nothing else, and YAML 1.1 no 1e-4."""
     if isinstance(value, Mapping):
         return {key: _numbers(entry) for key, entry in value.items()}
     if isinstance(value, list):
         return [_numbers(entry) for entry in value]
-    if isinstance(value, str) and value[:1] in "+-.0123456789" and "e" in value.lower():
-        try:
-            return float(value)
-        except ValueError:
-            return value
-    return value
+    if isinstance(value, str) and value[:1] in tuple("+-.0123456789"):
+        for kind in (int, float):
+            with suppress(ValueError):
+                return kind(value)
+    return {"true": True, "false": False}.get(value, value) if isinstance(value, str) else value
 
 
 def _is_integer(_, value) -> bool:

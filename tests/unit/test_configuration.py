@@ -253,6 +253,17 @@ def test_of_many_errors_one_is_named():
     assert len(line.splitlines()) == 1
 
 
+def test_what_the_command_line_gives_as_text_is_read_as_what_it_spells():
+    """Snakemake's --config leaves all that stands inside braces as text."""
+    checked = configuration.check(study({RATE: "0.5", f"{FCNN}.training.max_epochs": "3", GRID: ["7"]}), SCHEMA)
+    block = checked["protocols"]["report"]["fcnn"]["training"]
+    assert (block["rate"], block["max_epochs"], checked["rho"]["report_pga"]["fcnn"]) == (0.5, 3, [7])
+    assert type(block["max_epochs"]) is int
+    told = configuration.check(study({f"{PGA}.options.adaptive": "false", f"{PGA}.options.origin": "true"}), SCHEMA)
+    options = told["measures"]["report_pga"]["options"]
+    assert (options["adaptive"], options["origin"]) == (False, True)
+
+
 def test_numbers_in_scientific_notation_may_come_as_text():
     """PyYAML reads 1e-4 as text, since YAML 1.1 wants a point: 1.0e-4."""
     assert yaml.safe_load("1e-4") == "1e-4"

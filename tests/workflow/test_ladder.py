@@ -60,15 +60,16 @@ def test_rungs_of_one_protocol_measure_the_same_models(climbed):
 
 
 def test_each_switch_that_trains_otherwise_gives_other_models(climbed):
-    """So that no protocol is the one before under another name."""
+    """No pool is the one before under another name, though a stop rule may stop some models at the same epoch."""
     runs = table(climbed, "runs.parquet").drop_duplicates(["protocol", "architecture", "seed"])
-    for _, models in runs.groupby(["architecture", "seed"]):
-        assert models["test_loss"].nunique() == models["protocol"].nunique() or models["architecture"].iloc[0] == "gat"
+    for _, models in runs.groupby("architecture"):
+        pools = models.pivot(index="seed", columns="protocol", values="test_loss")
+        assert not pools.T.duplicated().any()
 
 
 def test_each_switch_that_measures_otherwise_gives_other_numbers(climbed):
-    """But for the origin, which counts only where five steps find nothing higher."""
-    runs = table(climbed, "runs.parquet").query("measure != 'with_origin'")
+    """But for the origin, which counts only where no step finds more, and for model 0, whose seed is the study's."""
+    runs = table(climbed, "runs.parquet").query("measure != 'with_origin' and seed != 0")
     for _, models in runs.groupby(["protocol", "architecture", "seed"]):
         assert models["sharpness"].nunique() == len(models)
 
