@@ -60,7 +60,7 @@ def test_rungs_of_one_protocol_measure_the_same_models(climbed):
 
 
 def test_each_switch_that_trains_otherwise_gives_other_models(climbed):
-    """No pool is the one before under another name; but the last switch, the stop rule, leaves most models as they are."""
+    """No pool is the one before under another name; but the stop rule leaves most models as they are."""
     runs = table(climbed, "runs.parquet").query("protocol != 'report'")
     runs = runs.drop_duplicates(["protocol", "architecture", "seed"])
     for _, models in runs.groupby("architecture"):
