@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from adaptive_sharpness import equivalence, reliability
-from adaptive_sharpness.correlation import consistency, fisher, kendall, leave_one_out, reason, tau_b
+from adaptive_sharpness.correlation import consistency, fisher, kendall, leave_one_out, reason, tau_b, usable
 from adaptive_sharpness.partial import partial_tau
 
 
@@ -26,7 +26,7 @@ def association(
     Returns:
         Values by column.
     """
-    used = models[np.isfinite(models["sharpness"]) & np.isfinite(models["test_loss"])]
+    used = usable(models)
     sharpness, test_loss = used["sharpness"].to_numpy(), used["test_loss"].to_numpy()
     tau = kendall(sharpness, test_loss)
     return {

@@ -174,8 +174,4 @@ def _rungs(config: Mapping) -> Iterator[Name]:
                 measure,
                 [m for m in config["measures"] if plan.taken(config, m, rung["protocol"])],
             )
-            yield f"{where}.rho", _label(rung["rho"]), plan.radii(config, measure, name)
-
-
-def _label(rho: float | str) -> str:
-    return rho if rho == "none" else repr(float(rho))
+            yield f"{where}.rho", plan.label(rung["rho"]), plan.radii(config, measure, name)

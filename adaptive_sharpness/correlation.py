@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from scipy import stats
 
 from adaptive_sharpness.resampling import interval, tau_of_resamples
@@ -63,6 +64,18 @@ def finite(*values: np.ndarray) -> np.ndarray:
     """
     stacked = np.stack([np.asarray(each, dtype=float) for each in values])
     return stacked[:, np.isfinite(stacked).all(axis=0)]
+
+
+def usable(models: pd.DataFrame) -> pd.DataFrame:
+    """The models that count in a tau: those whose sharpness and test loss are finite.
+
+    Args:
+        models: a row a model.
+
+    Returns:
+        Its rows, some left out.
+    """
+    return models[np.isfinite(models["sharpness"]) & np.isfinite(models["test_loss"])]
 
 
 def reason(**values: np.ndarray) -> str:

@@ -1,12 +1,14 @@
 """From one protocol to another, one difference at a time: tau on every rung, and how sure each change of it is."""
 
-import hashlib
 from collections.abc import Iterable, Mapping
 
 import numpy as np
 import pandas as pd
 
-from adaptive_sharpness.correlation import kendall, tau_of_resamples
+from adaptive_sharpness.correlation import FEWEST, kendall, usable
+from adaptive_sharpness.resampling import tau_of_resamples
+from adaptive_sharpness.streams import stream
+from adaptive_sharpness.tables import radius
 
 RESAMPLES = 9999
 
@@ -35,27 +37,22 @@ def ladder(table: pd.DataFrame, rungs: Mapping[str, Iterable[Mapping]], *, seed:
         before = None
         for number, rung in enumerate(steps):
             pool = _pool(table, architecture, rung)
-            rows.append({"architecture": architecture, "rung": number, **rung, "rho": _number(rung["rho"])})
+            rows.append({"architecture": architecture, "rung": number, **rung, "rho": radius(rung["rho"])})
             rows[-1] |= _tau(pool) | _delta(before, pool, seed)
             before = pool
     return pd.DataFrame(rows)
 
 
-def _number(rho: float | str) -> float:
-    return np.nan if rho == "none" else float(rho)
-
-
 def _pool(table: pd.DataFrame, architecture: str, rung: Mapping) -> pd.DataFrame:
     """The models of a rung that have both numbers, by seed."""
-    rho = _number(rung["rho"])
+    rho = radius(rung["rho"])
     there = (table["rho"] == rho) | (table["rho"].isna() & np.isnan(rho))
     wanted = {"protocol": rung["protocol"], "architecture": architecture, "measure": rung["measure"]}
     for column, value in wanted.items():
         there &= table[column] == value
     if not there.any():
         raise ValueError(f"ladder: got no model of {', '.join(wanted.values())} at rho {rung['rho']}, wanted some")
-    pool = table[there & np.isfinite(table["sharpness"]) & np.isfinite(table["test_loss"])]
-    return pool.set_index("seed")[["protocol", "sharpness", "test_loss"]].sort_index()
+    return usable(table[there]).set_index("seed")[["protocol", "sharpness", "test_loss"]].sort_index()
 
 
 def _tau(pool: pd.DataFrame) -> dict:
@@ -72,9 +69,9 @@ def _delta(before: pd.DataFrame | None, now: pd.DataFrame, seed: int) -> dict:
     if same:
         shared = before.index.intersection(now.index)
         before, now = before.loc[shared], now.loc[shared]
-    if min(len(before), len(now)) < 3:
+    if min(len(before), len(now)) < FEWEST:
         return {**none, "same_pool": same}
-    draw = np.random.default_rng(int.from_bytes(hashlib.sha256(f"ladder {seed}".encode()).digest()[:8]))
+    draw = stream(seed, "ladder")
     old, new = (tau_of_resamples(pool["sharpness"].to_numpy(), pool["test_loss"].to_numpy()) for pool in (before, now))
     positions = draw.integers(len(before), size=(RESAMPLES, len(before)))
     others = positions if same else draw.integers(len(now), size=(RESAMPLES, len(now)))

@@ -59,7 +59,12 @@ def module(estimator: str) -> str:
 def radii(config: Mapping, name: str, architecture: str) -> list[str]:
     """The radii at which a measure is taken on an architecture, as they stand in paths; "none" for one without."""
     grid = config["rho"].get(name, {}).get(architecture, [])
-    return [grid] if grid == "none" else [repr(float(rho)) for rho in grid]
+    return [label(rho) for rho in ([grid] if grid == "none" else grid)]
+
+
+def label(rho: float | str) -> str:
+    """A radius as it stands in paths."""
+    return rho if rho == "none" else repr(float(rho))
 
 
 def ball(config: Mapping, name: str, architecture: str) -> str:

@@ -3,10 +3,10 @@
 import math
 from collections.abc import Mapping
 
-import numpy as np
 import pandas as pd
 from scipy import stats
 
+from adaptive_sharpness.correlation import FEWEST, tau_b, usable
 from adaptive_sharpness.tables import POOL
 
 NUMBERS = ("sharpness_mean", "test_loss_mean", "tau")
@@ -25,21 +25,20 @@ def pools(table: pd.DataFrame, size: int) -> pd.DataFrame:
     Raises:
         ValueError: if size is below 3.
     """
-    if size < 3:
-        raise ValueError(f"pools: got {size} models a pool, wanted at least 3")
+    if size < FEWEST:
+        raise ValueError(f"pools: got {size} models a pool, wanted at least {FEWEST}")
     rows = []
     for pool, models in table.groupby(POOL, dropna=False, sort=False):
         for number in range((models["seed"].max() + 1) // size):
             there = models["seed"].between(number * size, (number + 1) * size - 1)
-            used = models[there & np.isfinite(models["sharpness"]) & np.isfinite(models["test_loss"])]
+            used = usable(models[there])
             rows.append({**dict(zip(POOL, pool, strict=True)), "pool": number, "n": len(used), **_numbers(used)})
     return pd.DataFrame(rows, columns=[*POOL, "pool", "n", *NUMBERS])
 
 
 def _numbers(used: pd.DataFrame) -> dict[str, float]:
     means = [used["sharpness"].mean(), used["test_loss"].mean()]
-    tau = stats.kendalltau(used["sharpness"], used["test_loss"]).statistic if len(used) > 2 else math.nan
-    return dict(zip(NUMBERS, (*means, tau), strict=True))
+    return dict(zip(NUMBERS, (*means, tau_b(used["sharpness"], used["test_loss"])), strict=True))
 
 
 def prediction(table: pd.DataFrame, elsewhere: Mapping[str, Mapping[str, float]]) -> pd.DataFrame:

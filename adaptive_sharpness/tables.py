@@ -44,8 +44,13 @@ def runs(training: Iterable[Mapping], sharpness: Iterable[Mapping]) -> pd.DataFr
 
 
 def read(shard: Mapping) -> pd.DataFrame:
-    """What a measuring job wrote, with the labels of its pool; rho is nan where the measure knows none."""
-    return _labelled(pd.read_parquet, {**shard, "rho": np.nan if shard["rho"] == "none" else float(shard["rho"])})
+    """What a measuring job wrote, with the labels of its pool."""
+    return _labelled(pd.read_parquet, {**shard, "rho": radius(shard["rho"])})
+
+
+def radius(rho: float | str) -> float:
+    """A radius as it stands in tables: nan for "none", of a measure that knows none."""
+    return np.nan if rho == "none" else float(rho)
 
 
 def _labelled(reader, shard: Mapping) -> pd.DataFrame:

@@ -161,15 +161,20 @@ def test_other_tables_give_other_bytes(tmp_path):
     assert (tmp_path / "a.svg").read_bytes() != (tmp_path / "b.svg").read_bytes()
 
 
+def drawn_whole(figure) -> None:
+    """Nothing lies outside the page, and no panel or legend over another."""
+    figure.draw_without_rendering()
+    page, drawn = figure.bbox, figure.get_tightbbox().transformed(figure.dpi_scale_trans)
+    assert page.x0 <= drawn.x0 < drawn.x1 <= page.x1
+    assert page.y0 <= drawn.y0 < drawn.y1 <= page.y1
+    boxes = [artist.get_tightbbox() for artist in [*shown(figure), *figure.legends]]
+    assert not [1 for one, other in combinations(boxes, 2) if one.overlaps(other)]
+
+
 def test_nothing_of_a_figure_lies_outside_its_page_or_over_something_else():
     tau = taus(*NAMES, tau_high=0.9)
     for figure in (figures.scatter(runs(tau), tau), figures.tau_against_rho(tau)):
-        figure.draw_without_rendering()
-        page, drawn = figure.bbox, figure.get_tightbbox().transformed(figure.dpi_scale_trans)
-        assert page.x0 <= drawn.x0 < drawn.x1 <= page.x1
-        assert page.y0 <= drawn.y0 < drawn.y1 <= page.y1
-        boxes = [artist.get_tightbbox() for artist in [*shown(figure), *figure.legends]]
-        assert not [1 for one, other in combinations(boxes, 2) if one.overlaps(other)]
+        drawn_whole(figure)
 
 
 # How near each measure comes to the best
@@ -299,12 +304,7 @@ def test_the_published_tau_is_a_line_for_the_network_that_has_one():
 @pytest.mark.parametrize("names", [["fcnn"], NAMES])
 def test_a_ladder_is_drawn_whole_and_nothing_overlaps(names, tmp_path):
     figure = figures.ladder(rungs(*names), {"fcnn": -0.311})
-    figure.draw_without_rendering()
-    page, drawn = figure.bbox, figure.get_tightbbox().transformed(figure.dpi_scale_trans)
-    assert page.x0 <= drawn.x0 < drawn.x1 <= page.x1
-    assert page.y0 <= drawn.y0 < drawn.y1 <= page.y1
-    boxes = [artist.get_tightbbox() for artist in [*shown(figure), *figure.legends]]
-    assert not [1 for one, other in combinations(boxes, 2) if one.overlaps(other)]
+    drawn_whole(figure)
 
 
 def test_a_rung_without_a_tau_keeps_its_place():
