@@ -20,7 +20,7 @@ rule data:
 
 rule checkpoints:
     input:
-        rules.runs_table.input.training,
+        [path.format(**pool) for pool in TRAINED for path in rules.train.output],
 
 
 rule sharpness:

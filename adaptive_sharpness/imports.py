@@ -1,12 +1,15 @@
-"""Which files of this package a script depends on, and what they hash to: when that changes, its results are remade."""
+"""Which files of this package a script depends on, and on which others: when these change, its results are remade."""
 
 import ast
 import hashlib
+import sys
 from collections.abc import Iterator
 from functools import cache
+from importlib.metadata import packages_distributions, version
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parent
+_NOT_INSTALLED = sys.stdlib_module_names | {PACKAGE.name}
 
 
 def closure(*files: Path) -> set[Path]:
@@ -29,9 +32,23 @@ def closure(*files: Path) -> set[Path]:
     return found | {page for path in found if (page := path.with_suffix(".html")).exists()}
 
 
+def distributions(*files: Path) -> dict[str, str]:
+    """The installed packages that `closure(*files)` imports by name, not those that these in turn depend on.
+
+    Args:
+        files: Python files, in this package or outside.
+
+    Returns:
+        The version of each, such as {"scikit-learn": "1.9.1"}.
+    """
+    modules = {name.split(".")[0] for path in closure(*files) if path.suffix == ".py" for name in _names(path)}
+    found = {name for module in modules for name in _providers().get(module, ()) if module not in _NOT_INSTALLED}
+    return {name: version(name) for name in found}
+
+
 @cache
 def digest(*files: Path) -> str:
-    """The sha256 of the contents of `closure(*files)`, wherever the tree lies.
+    """The sha256 of the contents of `closure(*files)` and of the versions of what they import, wherever the tree lies.
 
     Args:
         files: Python files, in this package or outside.
@@ -39,8 +56,9 @@ def digest(*files: Path) -> str:
     Returns:
         Hexadecimal digits.
     """
-    hashes = sorted(f"{_name(path)} {hashlib.sha256(path.read_bytes()).hexdigest()}\n" for path in closure(*files))
-    return hashlib.sha256("".join(hashes).encode()).hexdigest()
+    lines = [f"{_name(path)} {hashlib.sha256(path.read_bytes()).hexdigest()}\n" for path in closure(*files)]
+    lines += [f"{name}=={number}\n" for name, number in distributions(*files).items()]
+    return hashlib.sha256("".join(sorted(lines)).encode()).hexdigest()
 
 
 def _name(path: Path) -> str:
@@ -48,16 +66,27 @@ def _name(path: Path) -> str:
     return path.relative_to(PACKAGE).as_posix() if path.is_relative_to(PACKAGE) else path.name
 
 
-@cache
 def _imported(path: Path) -> list[Path]:
+    parts = (name.split(".") for name in _names(path))
+    return [file for each in parts if each[0] == PACKAGE.name for file in _files(each)]
+
+
+@cache
+def _providers() -> dict[str, list[str]]:
+    """The installed packages that provide each module; a module is often not called as its package is."""
+    return packages_distributions()
+
+
+@cache
+def _names(path: Path) -> set[str]:
+    """All that a file imports, wherever in it."""
     names = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
             names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
-    parts = (name.split(".") for name in names)
-    return [file for each in parts if each[0] == PACKAGE.name for file in _files(each)]
+    return names
 
 
 def _files(parts: list[str]) -> Iterator[Path]:

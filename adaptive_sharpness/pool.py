@@ -1,12 +1,12 @@
 """Train a pool: networks of one architecture, alike but for their seeds."""
 
+import csv
 import json
 import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 
-import pandas as pd
 import torch
 from safetensors.torch import save_file
 from torch import Tensor
@@ -24,12 +24,12 @@ class Pool:
 
     Args:
         states: by name, the parameters and buffers of all models, stacked, [models, *shape].
-        table: seed, epochs, train_loss, test_loss and accuracy of each model.
+        table: of each model its seed, epochs, train_loss, test_loss and accuracy.
         test_losses: loss of every test example, [models, examples] float64.
     """
 
     states: dict[str, Tensor]
-    table: pd.DataFrame
+    table: list[dict]
     test_losses: Tensor
 
     def save(
@@ -44,12 +44,15 @@ class Pool:
             made_from: see `job.made_from`.
             provenance: see `job.provenance`; columns of the csv.
         """
-        seeds = torch.tensor(self.table["seed"].to_numpy())
+        seeds = torch.tensor([row["seed"] for row in self.table])
         states = {f"state.{name}": value for name, value in self.states.items()}
         # One entry, since safetensors writes several in an order that changes from run to run.
         save_file({"seeds": seeds, **states}, checkpoint, {"made_from": json.dumps({**made_from, **provenance})})
         save_file({"seeds": seeds, "test_losses": self.test_losses}, test_losses)
-        self.table.assign(**provenance).to_csv(table, index=False)
+        with open(table, "w", newline="") as file:  # not by pandas, of which a new version would retrain all
+            writer = csv.DictWriter(file, [*self.table[0], *provenance], lineterminator="\n")
+            writer.writeheader()
+            writer.writerows({**row, **provenance} for row in self.table)
 
 
 def train(block: Mapping, dataset: Dataset, seeds: Iterable[int], device: torch.device) -> Pool:
@@ -79,4 +82,4 @@ def train(block: Mapping, dataset: Dataset, seeds: Iterable[int], device: torch.
         test_losses.append(test_each)
         states.append({key: value.cpu().contiguous() for key, value in network.state_dict().items()})
     stacked = {key: torch.stack([state[key] for state in states]) for key in states[0]}
-    return Pool(stacked, pd.DataFrame(rows), torch.stack(test_losses))
+    return Pool(stacked, rows, torch.stack(test_losses))

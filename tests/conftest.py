@@ -1,5 +1,7 @@
 """Fixtures that unit and workflow tests share: the study's config, and the real raw data from package registries."""
 
+import shutil
+from importlib.metadata import distribution
 from pathlib import Path
 
 import pytest
@@ -21,6 +23,23 @@ def _one_thread():
 @pytest.fixture(scope="session")
 def config() -> dict:
     return yaml.safe_load((ROOT / "config/config.yaml").read_text())
+
+
+@pytest.fixture(scope="session")
+def other_version():
+    """other_version(folder, package, version): another version of an installed package in a folder of Python's path."""
+
+    def install(folder: Path, package: str, version: str) -> None:
+        found = distribution(package)
+        info = next(file.parent for file in found.files if file.name == "METADATA")
+        shutil.copytree(found.locate_file(info), folder / info)
+        text = (folder / info / "METADATA").read_text()
+        assert f"\nVersion: {found.version}\n" in text
+        (folder / info / "METADATA").write_text(
+            text.replace(f"\nVersion: {found.version}\n", f"\nVersion: {version}\n")
+        )
+
+    return install
 
 
 @pytest.fixture(scope="session")

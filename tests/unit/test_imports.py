@@ -4,6 +4,9 @@ import json
 import shutil
 import subprocess
 import sys
+from functools import cache
+from importlib import metadata
+from importlib.metadata import Distribution, distribution
 from pathlib import Path
 
 import pytest
@@ -12,22 +15,37 @@ from adaptive_sharpness import imports
 
 ROOT = Path(__file__).parents[2]
 SCRIPTS = sorted((ROOT / "workflow/scripts").glob("*.py"))
+MODULES = [imports.PACKAGE / f"{name}.py" for name in ("datasets/abalone", "datasets/cora", "datasets/fashion_mnist")]
+MODULES += [imports.PACKAGE / f"{name}.py" for name in ("architectures/gat", "measures/hessian", "released/lenet5")]
 IMPORT_ALL = """
-import ast, json, sys
+import ast, builtins, json, sys
 from pathlib import Path
+
+import_ = builtins.__import__
+
+def watched(name, globals=None, locals=None, fromlist=(), level=0):
+    asking = (globals or {}).get("__name__") or ""
+    if level == 0 and asking.split(".")[0] in ("adaptive_sharpness", "script"):
+        asked.add(name.split(".")[0])
+    return import_(name, globals, locals, fromlist, level)
+
+builtins.__import__ = watched
 
 def ours():
     return [name for name in sys.modules if name.split(".")[0] == "adaptive_sharpness"]
 
-found = {}
+found, others = {}, {}
 for script in sys.argv[1:]:
+    asked = set()
     for name in ours():
         del sys.modules[name]
     nodes = ast.parse(Path(script).read_text()).body
     statements = [node for node in nodes if isinstance(node, ast.Import | ast.ImportFrom)]
-    exec(compile(ast.Module(statements, []), script, "exec"), {})
+    exec(compile(ast.Module(statements, []), script, "exec"), {"__name__": "script"})
     found[script] = [str(Path(sys.modules[name].__file__).resolve()) for name in ours()]
-print(json.dumps(found))
+    asked -= sys.stdlib_module_names | {"adaptive_sharpness"}
+    others[script] = {name: str(Path(sys.modules[name].__file__).resolve()) for name in asked}
+print(json.dumps([found, others]))
 """
 
 
@@ -38,9 +56,15 @@ def python(code: str, tree: Path, *arguments: object) -> str:
 
 
 @pytest.fixture(scope="module")
-def loaded() -> dict[str, list[str]]:
-    """The files of the package that the import statements of each script load, and nothing but these statements."""
-    return json.loads(python(IMPORT_ALL, ROOT, *SCRIPTS))
+def imported() -> list[dict[str, dict]]:
+    """What the import statements of each script load, and nothing but these statements: files of the package; and what
+    these and the script itself ask for elsewhere, with the file that Python finds."""
+    return json.loads(python(IMPORT_ALL, ROOT, *SCRIPTS, *MODULES))
+
+
+@pytest.fixture(scope="module")
+def loaded(imported) -> dict[str, list[str]]:
+    return imported[0]
 
 
 def digest(tree: Path, script: str = "workflow/scripts/measure.py", *modules: str) -> str:
@@ -63,6 +87,41 @@ def test_a_script_imports_nothing_outside_its_closure(loaded, script):
     files = set(map(Path, loaded[str(script)]))
     assert imports.PACKAGE / "__init__.py" in files
     assert files <= imports.closure(script)
+
+
+@pytest.mark.parametrize("script", SCRIPTS + MODULES, ids=lambda script: script.stem)
+def test_every_package_that_a_script_imports_is_known_with_its_version(imported, script):
+    """Packages are found here by the file that was loaded, and there by their lists of modules."""
+    files = imported[1][str(script)]
+    assert files
+    known = imports.distributions(script)
+    for file in files.values():
+        owners = [name for name in known if Path(file) in belongings(distribution(name))]
+        assert [known[name] for name in owners] == [distribution(name).version for name in owners] != [], file
+
+
+@cache
+def belongings(package: Distribution) -> set[Path]:
+    """The outermost files of an installed package."""
+    return {Path(package.locate_file(file)).resolve() for file in package.files if len(file.parts) <= 2}
+
+
+@pytest.mark.parametrize(
+    ("script", "without"),
+    [
+        (
+            "train",
+            {"pandas", "matplotlib", "scipy", "statsmodels", "scikit-learn", "snakemake"},
+        ),
+        ("measure", {"matplotlib", "scipy", "statsmodels", "scikit-learn", "curvlinops-for-pytorch"}),
+        ("tau_table", {"matplotlib", "Jinja2", "torch-geometric", "pooch"}),
+        ("page", {"matplotlib", "scipy", "statsmodels", "torch-geometric"}),
+        ("tau_figure", {"scipy", "statsmodels", "torch-geometric", "Jinja2", "pyarrow"}),
+    ],
+)
+def test_a_package_that_a_script_does_not_import_is_left_out(script, without):
+    assert without <= {each.name for each in metadata.distributions()}
+    assert not without & imports.distributions(ROOT / f"workflow/scripts/{script}.py").keys()
 
 
 def test_a_closure_leaves_out_what_a_script_does_not_need():
@@ -96,9 +155,25 @@ def test_every_form_of_import_is_seen(tmp_path, statement):
     assert {script, imports.PACKAGE / "__init__.py", imports.PACKAGE / "balls.py"} <= imports.closure(script)
 
 
-def test_an_import_of_another_package_is_left_out(tmp_path):
-    (tmp_path / "script.py").write_text("import json\nimport torch.nn\nfrom balls import LInf\n")
-    assert imports.closure(tmp_path / "script.py") == {tmp_path / "script.py"}
+def test_of_another_package_the_version_is_known_and_no_file(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text("import json\nimport torch.nn\nfrom sklearn import tree\nfrom balls import LInf\n")
+    assert imports.closure(script) == {script}
+    known = {name: distribution(name).version for name in ("torch", "scikit-learn")}
+    assert imports.distributions(script) == known
+
+
+@pytest.mark.parametrize(("package", "changes"), [("torch", True), ("safetensors", True), ("pandas", False)])
+def test_another_version_of_a_package_changes_the_digest_of_what_imports_it(tree, other_version, package, changes):
+    before = digest(tree, "workflow/scripts/train.py")
+    other_version(tree, package, "999.1")
+    assert (digest(tree, "workflow/scripts/train.py") != before) == changes
+
+
+def test_a_second_copy_of_the_same_version_leaves_the_digest(tree, other_version):
+    before = digest(tree, "workflow/scripts/train.py")
+    other_version(tree, "torch", distribution("torch").version)
+    assert digest(tree, "workflow/scripts/train.py") == before
 
 
 DEEP = ["adaptive_sharpness/randomness.py", "adaptive_sharpness/measures/__init__.py", "workflow/scripts/measure.py"]

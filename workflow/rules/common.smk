@@ -8,10 +8,8 @@ import yaml
 
 from adaptive_sharpness import configuration, contradictions, imports, job, plan
 
-HERE = Path(workflow.basedir)
-
 try:
-    with open(HERE / "workflow/schemas/config.schema.yaml") as file:
+    with open(workflow.source_path("../schemas/config.schema.yaml")) as file:
         config.update(configuration.check(config, yaml.safe_load(file)))
 except ValueError as error:
     sys.exit(str(error))
@@ -72,17 +70,24 @@ wildcard_constraints:
     seeds="[0-9]+-[0-9]+",
 
 
+def ordered(block):
+    """A block with its keys sorted: Snakemake compares parameters as texts, and the order in config means nothing."""
+    if not isinstance(block, dict):
+        return block
+    return {key: ordered(block[key]) for key in sorted(block)}
+
+
 def architecture(wildcards):
     """The block of one architecture, as far as it determines a checkpoint."""
     block = config["protocols"][wildcards.protocol][wildcards.architecture]
     used = {key: value for key, value in block.items() if key != "hops"}
-    return {**used, "network": plan.network(wildcards.architecture, block)}
+    return ordered({**used, "network": plan.network(wildcards.architecture, block)})
 
 
 def measure(wildcards):
     """The block of one measure, as far as it bears on one architecture."""
     block = plan.measure(config, wildcards.measure, wildcards.architecture)
-    return {**block, "hops": config["protocols"][wildcards.protocol][wildcards.architecture].get("hops")}
+    return ordered({**block, "hops": config["protocols"][wildcards.protocol][wildcards.architecture].get("hops")})
 
 
 def network(wildcards):
@@ -111,6 +116,6 @@ def dataset(wildcards):
 
 
 def code(script, *modules):
-    """A hash of a script and of all that it imports from the package: a result is remade when it changes."""
+    """A hash of a script and of all that it imports, however deeply: a result is remade when it changes."""
     files = [imports.PACKAGE / f"{module}.py" for module in modules]
-    return imports.digest(HERE / f"workflow/scripts/{script}.py", *files)
+    return imports.digest(Path(workflow.source_path(f"../scripts/{script}.py")), *files)

@@ -12,7 +12,8 @@ rule fetch:
     conda:
         "../../envs/pipeline.yaml"
     params:
-        wanted=lambda wildcards: {key: config["datasets"][wildcards.dataset][key] for key in ("sha256", "sources")},
+        # not the sources: what comes from another is the same to the bit
+        sha256=lambda wildcards: ordered(config["datasets"][wildcards.dataset]["sha256"]),
     script:
         "../scripts/fetch.py"
 
@@ -30,8 +31,8 @@ rule prepare:
         "../../envs/pipeline.yaml"
     params:
         block=lambda wildcards: {
-            "sha256": config["datasets"][raw(wildcards)]["sha256"],
-            "limit": config["datasets"][wildcards.dataset].get("limit", {}),
+            "sha256": ordered(config["datasets"][raw(wildcards)]["sha256"]),
+            "limit": ordered(config["datasets"][wildcards.dataset].get("limit", {})),
         },
         code=lambda wildcards: code("prepare", f"datasets/{wildcards.dataset}"),
     script:

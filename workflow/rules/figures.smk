@@ -103,7 +103,7 @@ rule ladder_figure:
     conda:
         "../../envs/pipeline.yaml"
     params:
-        published=config.get("published", {}),
+        published=ordered(config.get("published", {})),
         code=code("ladder_figure"),
     script:
         "../scripts/ladder_figure.py"

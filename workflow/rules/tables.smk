@@ -39,7 +39,7 @@ rule tau_table:
     conda:
         "../../envs/pipeline.yaml"
     params:
-        published=config.get("published", {}),
+        published=ordered(config.get("published", {})),
         labels=TRAINED,
         code=code("tau_table"),
     script:
@@ -95,7 +95,7 @@ rule pools_table:
     conda:
         "../../envs/pipeline.yaml"
     params:
-        cut=config.get("pools"),
+        cut=ordered(config.get("pools")),
         code=code("pools_table"),
     script:
         "../scripts/pools_table.py"

@@ -1,0 +1,83 @@
+"""All that says what to install says the same: the lock, pyproject.toml, the conda environment, the Dockerfile."""
+
+import re
+import tomllib
+from itertools import chain
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parents[2]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+CONDA = yaml.safe_load((ROOT / "envs/pipeline.yaml").read_text())["dependencies"]
+PYTHON = next(entry.removeprefix("python=") for entry in CONDA if str(entry).startswith("python="))
+DOCKER = (ROOT / "Dockerfile").read_text()
+
+
+def named(lines) -> dict[str, Requirement]:
+    requirements = [Requirement(line) for line in lines]
+    return {canonicalize_name(each.name): each for each in requirements}
+
+
+def locked(python: str) -> dict[str, Requirement]:
+    """What the lock installs on Linux with a version of Python."""
+    lines = re.findall(r"^([a-zA-Z].*?) \\$", (ROOT / "envs/requirements.lock").read_text(), re.MULTILINE)
+    machine = {"python_version": python, "python_full_version": f"{python}.0", "sys_platform": "linux"}
+    machine |= {"platform_system": "Linux", "platform_machine": "x86_64", "implementation_name": "cpython"}
+    chosen = [line for line in lines if (marker := Requirement(line).marker) is None or marker.evaluate(machine)]
+    assert len(chosen) == len(named(chosen))
+    return named(chosen)
+
+
+@pytest.fixture(scope="module")
+def conda() -> dict[str, Requirement]:
+    return named(next(entry["pip"] for entry in CONDA if isinstance(entry, dict)))
+
+
+def test_the_conda_environment_holds_what_the_study_needs_in_the_versions_of_the_lock(conda):
+    wanted = named(PROJECT["dependencies"] + PROJECT["optional-dependencies"]["study"])
+    lock = locked(PYTHON)
+    assert {name: (each.extras, str(each.specifier)) for name, each in conda.items()} == {
+        name: (each.extras, str(lock[name].specifier)) for name, each in wanted.items()
+    }
+
+
+@pytest.mark.parametrize("python", ["3.11", "3.12", "3.13"])
+def test_the_lock_holds_all_that_the_project_asks_for(python):
+    """In a version that pyproject.toml allows."""
+    assert python in SpecifierSet(PROJECT["requires-python"])
+    lock = locked(python)
+    wanted = [*PROJECT["dependencies"], *chain(*PROJECT["optional-dependencies"].values())]
+    for name, each in named(wanted).items():
+        (pin,) = lock[name].specifier
+        assert pin.operator == "=="
+        assert pin.version in each.specifier, name
+
+
+def test_the_container_has_the_python_of_the_conda_environment():
+    (image,) = re.findall(r"^FROM (\S+)$", DOCKER, re.MULTILINE)
+    assert re.fullmatch(rf"python:{re.escape(PYTHON)}-slim-\w+", image)
+
+
+def test_the_container_is_installed_as_make_does_it():
+    """The lock with its hashes, then the package and nothing besides."""
+    makefile = (ROOT / "Makefile").read_text()
+    ours, theirs = (re.findall(r"-m pip install (.+)$", text, re.MULTILINE) for text in (DOCKER, makefile))
+    assert [command.replace("--no-cache-dir ", "") for command in ours] == theirs
+    assert len(ours) == 2
+
+
+def test_the_container_copies_what_exists():
+    sources = [path for line in re.findall(r"^COPY (.+)$", DOCKER, re.MULTILINE) for path in line.split()[:-1]]
+    assert "envs/requirements.lock" in sources
+    assert [path for path in sources if not (ROOT / path).exists()] == []
+
+
+def test_what_git_ignores_stays_out_of_the_container():
+    ignored = {line.strip("/") for line in (ROOT / ".gitignore").read_text().split()}
+    outside = set((ROOT / ".dockerignore").read_text().split())
+    assert {"results", "logs", ".venv", ".snakemake", "data/raw", "data/local"} <= ignored & outside
