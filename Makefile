@@ -4,10 +4,10 @@ PYTHON ?= python3
 SHELL := /bin/bash
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help setup study quick test lint publish
+.PHONY: help setup study quick test test-faults test-determinism reliability lint publish
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 18
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 26
 
 setup: .venv/complete ## build the environment in .venv from envs/requirements.lock
 
@@ -20,6 +20,15 @@ quick: setup ## run the same study, small, in a few minutes: results/quick
 
 test: lint ## run the linters and all tests
 	pytest -q
+
+test-faults: setup ## run the tests of faults with all their moments, in some minutes
+	pytest -q -m 'not nightly' tests/faults
+
+test-determinism: setup ## run the quick study of all networks twice, and compare to the bit
+	pytest -q -m nightly
+
+reliability: setup ## write the table of docs/reliability.md from the tests
+	pytest -q --collect-only --reliability
 
 lint: setup ## check style and workflow
 	ruff check .

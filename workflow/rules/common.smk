@@ -6,12 +6,17 @@ from pathlib import Path
 
 import yaml
 
-from adaptive_sharpness import configuration, contradictions, imports, job, plan
+from adaptive_sharpness import clock, configuration, contradictions, exclusive, imports, job, plan
 
 try:
     with open(workflow.source_path("../schemas/config.schema.yaml")) as file:
         config.update(configuration.check(config, yaml.safe_load(file)))
-except ValueError as error:
+    Path(".snakemake").mkdir(exist_ok=True)
+    # Held until this process ends; jobs that are themselves calls of Snakemake, as on a cluster, belong to a run.
+    RUN = exclusive.hold(Path(".snakemake")) if workflow.is_main_process and not exclusive.dry(sys.argv) else None
+    if RUN:
+        clock.forget_the_future([Path(config.get("pathvars", {}).get("results", "results")), Path("data/raw")])
+except (ValueError, RuntimeError, OSError) as error:
     sys.exit(str(error))
 
 # torch_geometric still uses what torch has deprecated; its warning says nothing to a user of the study.

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 PARTS = ("Snakefile", "workflow", "config", "profiles", "envs", "data", "adaptive_sharpness")
 SMALL = {
     "seeds": 4,
@@ -62,6 +62,7 @@ class Study:
     def __init__(self, folder: Path, config: dict):
         self.folder, self.config = folder, deepcopy(config)
         self.run: Run | None = None  # what made its results
+        self.environment: dict[str, str | None] = {}  # what differs from the tests' own; None for what is not set
         self._said = folder.parent / "said.txt"
         self.configure({})
 
@@ -75,14 +76,20 @@ class Study:
             place[key] = value
         (self.folder / "study.yaml").write_text(yaml.safe_dump(self.config))
 
-    def start(self, *arguments: str) -> subprocess.Popen:
-        """Start Snakemake; what it says goes to a file."""
+    def start(self, *arguments: str, **options) -> subprocess.Popen:
+        """Start Snakemake, with options of subprocess.Popen; what it says goes to a file."""
         own = ["--configfile", "study.yaml"] if self.config else []
         environment = {key: value for key, value in os.environ.items() if not key.startswith("SNAKEMAKE_")}
         environment |= {"PYTHONPATH": str(self.folder), "XDG_CACHE_HOME": str(self.folder.parent / "cache")}
+        environment = {key: value for key, value in (environment | self.environment).items() if value is not None}
+        places = {"cwd": self.folder, "env": environment, "stderr": subprocess.STDOUT}
         with open(self._said, "w") as said:
             command = [sys.executable, "-m", "snakemake", *own, *arguments]
-            return subprocess.Popen(command, cwd=self.folder, env=environment, stdout=said, stderr=subprocess.STDOUT)
+            return subprocess.Popen(command, stdout=said, **places, **options)
+
+    def said(self) -> str:
+        """What the run that is alive has said so far."""
+        return self._said.read_text()
 
     def finish(self, process: subprocess.Popen) -> Run:
         return Run(process.wait(TIMEOUT), self._said.read_text())

@@ -1,0 +1,76 @@
+"""One run at a time in a folder, told by a lock that the kernel drops when its holder dies, however it dies."""
+
+import errno
+import fcntl
+import json
+import os
+import platform
+import re
+import shutil
+from collections.abc import Iterable
+from contextlib import suppress
+from io import TextIOWrapper
+from pathlib import Path
+
+BOOT = Path("/proc/sys/kernel/random/boot_id")
+LEAST = 2**20  # bytes free, for Snakemake's own notes; without them it ends in the midst of one
+DRY = re.compile("-[pkfFq]*n[pkfFq]*|--dry-?run")
+
+
+def hold(folder: Path) -> TextIOWrapper | None:
+    """Take a folder for this process, and remove the locks that a run which was killed has left in it.
+
+    Snakemake's own locks are files, which outlive a killed run. They are removed only if no run is alive and the last
+    one ran under this very kernel: that of another machine, or from before a restart, may be alive where we cannot see.
+
+    Args:
+        folder: Snakemake's, .snakemake, which exists.
+
+    Returns:
+        An open file, to be kept: the folder is free again when it is closed. None on a file system without locks.
+
+    Raises:
+        RuntimeError: if another run is alive in the folder.
+        OSError: if the folder cannot be written, or its disk is full.
+    """
+    if shutil.disk_usage(folder).free < LEAST:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
+    file = open(folder / "run.json", "a+")  # noqa: SIM115 - open for as long as the process lives
+    file.seek(0)
+    said = file.read()
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        place = folder.resolve().parent
+        raise RuntimeError(f"{place}: another run is alive here ({_who(said)}); wait for it, or look with -n") from None
+    except OSError:
+        return None
+    locks = folder / "locks"
+    if _kernel() and _read(said).get("kernel") == _kernel():
+        shutil.rmtree(locks, ignore_errors=True)
+    if locks.exists() and any(locks.iterdir()):
+        return file  # Snakemake refuses, and says how to go on
+    file.truncate(0)
+    json.dump({"process": os.getpid(), "machine": platform.node(), "kernel": _kernel()}, file)
+    file.flush()
+    return file
+
+
+def dry(arguments: Iterable[str]) -> bool:
+    """Whether Snakemake is called to look only, by -n, which a run that is alive does not mind."""
+    return any(DRY.fullmatch(each) for each in arguments)
+
+
+def _kernel() -> str:
+    """An identity that no other machine and no other start of this one has; empty where there is none."""
+    return BOOT.read_text().strip() if BOOT.exists() else ""
+
+
+def _read(said: str) -> dict[str, str]:
+    with suppress(ValueError):
+        return json.loads(said)
+    return {}
+
+
+def _who(said: str) -> str:
+    return " on ".join(str(value) for key, value in _read(said).items() if key != "kernel")

@@ -1,0 +1,27 @@
+"""The tiny study without a fault, and with nothing made of it."""
+
+import pytest
+from study import Study
+from tiny import ONE_CORE, TINY
+
+
+@pytest.fixture(scope="session")
+def tiny(raw) -> dict:
+    """The config of the tiny study, whose raw data lie in a folder."""
+    sources = [{"directory": str(raw("abalone")), "files": {"abalone.data": "abalone.data"}}]
+    return {**TINY, "datasets": {"abalone": {"sources": sources}}}
+
+
+@pytest.fixture(scope="session")
+def undisturbed(tiny, fresh, tmp_path_factory) -> Study:
+    """The tiny study, run without a fault; not to be changed."""
+    study = fresh(tmp_path_factory.mktemp("undisturbed") / "project", tiny)
+    study.run = study.snakemake(*ONE_CORE)
+    assert study.run.code == 0, study.run.output
+    return study
+
+
+@pytest.fixture
+def nothing(tiny, fresh, tmp_path) -> Study:
+    """The tiny study, of which nothing is made."""
+    return fresh(tmp_path / "project", tiny)

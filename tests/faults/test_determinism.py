@@ -1,0 +1,31 @@
+"""The same numbers however the work is cut into jobs; on all networks, in minutes, by `make test-determinism`."""
+
+import pandas as pd
+import pytest
+from tiny import ONE_CORE, TARGET
+
+QUICK = ("--configfile", "config/quick.yaml")
+TABLES = [f"results/quick/tables/{name}" for name in ("tau.csv", "runs.parquet", "estimates.csv")]
+
+
+@pytest.mark.fault(fault="jobs of another size (seeds_per_job)", sees="the same tables, to the bit")
+def test_another_size_of_shards_gives_the_same_tables(undisturbed, tmp_path):
+    study = undisturbed.copy(tmp_path / "project")
+    study.configure({"seeds_per_job": 2})
+    run = study.snakemake(*ONE_CORE)
+    assert run.code == 0, run.output
+    assert run.jobs == {"train": 1, "measure": 1, "runs_table": 1, "estimates_table": 1, "tau_table": 1}
+    assert study.read(TARGET) == undisturbed.read(TARGET)
+    runs, same = (pd.read_parquet(each.folder / "results/tables/runs.parquet") for each in (study, undisturbed))
+    pd.testing.assert_frame_equal(runs, same, check_exact=True)
+
+
+@pytest.mark.nightly
+def test_all_networks_give_the_same_tables_twice(fresh, tmp_path):
+    """From nothing, on one core and on two, with hashes of texts that differ."""
+    first, second = (fresh(tmp_path / name, {}) for name in ("first", "second"))
+    for study, cores in ((first, 1), (second, 2)):
+        study.environment = {"PYTHONHASHSEED": str(cores)}
+        run = study.snakemake(*QUICK, "--cores", str(cores))
+        assert run.code == 0, run.output
+    assert [path for path in TABLES if first.read(path) != second.read(path)] == []

@@ -1,0 +1,48 @@
+"""The smallest study that goes through every stage up to the tables: two networks for Abalone, one radius."""
+
+import re
+import time
+from subprocess import Popen
+
+from study import Run, Study
+
+TARGET = "results/tables/tau.csv"
+ONE_CORE = ("--cores", "1", TARGET)
+TINY = {
+    "seeds": 2,
+    "seeds_per_job": 1,
+    "only": "fcnn",
+    "protocols": {"report": {"fcnn": {"training": {"max_epochs": 2}}}},
+    "measures": {"report_pga": {"batches": 2}, **{name: {"protocols": []} for name in ("worst_case", "hessian")}},
+    "rho": {"report_pga": {"fcnn": [0.025]}},
+}
+TINY["measures"]["average_case"] = {"protocols": []}
+
+
+def until(condition, seconds: float = 300):
+    """Wait until something holds, and return it."""
+    end = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < end, "waited too long"
+        time.sleep(0.01)
+    return found
+
+
+def begun(study: Study, process: Popen, jobs: int) -> None:
+    """Wait until a run has begun so many jobs."""
+    until(lambda: process.poll() is not None or len(Run(0, study.said()).outputs) >= jobs)
+    assert process.poll() is None, study.said()
+
+
+def finished_outputs(run: Run) -> set[str]:
+    """What the jobs wrote that a run says are finished."""
+    ids = set(re.findall(r"^Finished jobid: (\d+) ", run.output, re.MULTILINE))
+    jobs = re.findall(r"^ +output: (.+)\n(?: +\w+: .*\n)*? +jobid: (\d+)$", run.output, re.MULTILINE)
+    return {path for paths, job in jobs if job in ids for path in paths.split(", ")}
+
+
+def differing(study: Study, other: Study) -> list[str]:
+    """What the other study has made and this one has not, or not to the bit."""
+    made = [path for path in other.run.outputs if not path.startswith("data/")]
+    assert TARGET in made
+    return [path for path in made if not (study.folder / path).exists() or study.read(path) != other.read(path)]

@@ -1,0 +1,55 @@
+"""The table in docs/reliability.md: a row for every test that is marked with a fault. `make reliability` writes it.
+
+@pytest.mark.fault(fault="what happens", sees="what the user sees", lost="what is lost")
+
+A test that is parametrised, with one mark for all its cases, is one row with their number; cases that have marks of
+their own, pytest.param(..., marks=pytest.mark.fault(...)), are a row each.
+"""
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+DOCUMENT = Path(__file__).parents[1] / "docs/reliability.md"
+HEAD = "| fault | what the user sees | what is lost | test | cases |\n|---|---|---|---|---|\n"
+TABLE = pytest.StashKey[str]()
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "fault(fault, sees, lost='nothing'): a row of docs/reliability.md")
+
+
+def pytest_addoption(parser):
+    parser.addoption("--reliability", action="store_true", help="write the table of faults to docs/reliability.md")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config, items):
+    """Before any test is deselected."""
+    config.stash[TABLE] = HEAD + "".join(
+        f"| {' | '.join(row)} | {cases} |\n" for row, cases in Counter(map(_row, filter(_mark, items))).items()
+    )
+    if config.getoption("reliability"):
+        DOCUMENT.write_text(_before_the_table() + config.stash[TABLE], encoding="utf-8")
+
+
+@pytest.fixture
+def reliability(pytestconfig) -> tuple[str, str]:
+    """The document as it is, and as the tests would have it."""
+    if pytestconfig.args_source.name != "TESTPATHS":
+        pytest.skip("only a call of pytest without paths knows all tests")
+    return DOCUMENT.read_text(encoding="utf-8"), _before_the_table() + pytestconfig.stash[TABLE]
+
+
+def _before_the_table() -> str:
+    return DOCUMENT.read_text(encoding="utf-8").partition(HEAD)[0]
+
+
+def _mark(item) -> pytest.Mark | None:
+    return item.get_closest_marker("fault")
+
+
+def _row(item) -> tuple[str, str, str, str]:
+    said = {"lost": "nothing", **_mark(item).kwargs}
+    return said["fault"], said["sees"], said["lost"], f"`{item.nodeid.split('[')[0].removeprefix('tests/')}`"
