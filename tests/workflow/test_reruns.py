@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 FIGURES = {"scatter_figure": 4, "tau_figure": 3, "trust_figure": 1}
-TABLES = {"runs_table": 1, "estimates_table": 1, "tau_table": 1, "share_figure": 1, **FIGURES, "page": 1}
+TABLES = {"runs_table": 1, "estimates_table": 1, "tau_table": 1, "share_figure": 1, **FIGURES, "page": 1, "metrics": 1}
 
 
 def parts(plan, position: int) -> set[str]:
@@ -39,7 +39,7 @@ def test_new_seeds_train_and_measure_their_shard_alone(study):
 
 def test_another_published_value_changes_the_tables_alone(study):
     study.configure({"published.report_pga.gat.tau": -0.2})
-    assert study.plan().jobs == {"tau_table": 1, **FIGURES, "page": 1}
+    assert study.plan().jobs == {"tau_table": 1, **FIGURES, "page": 1, "metrics": 1}
 
 
 def test_a_radius_that_is_removed_leaves_no_row(study):
