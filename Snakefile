@@ -32,6 +32,7 @@ rule tables:
     input:
         rules.page.input,
         rules.page.output,
+        rules.metrics.output,
         rules.pools_table.output if "pools" in config else [],
 
 

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 FIGURES = {"scatter_figure": 4, "tau_figure": 3, "trust_figure": 1}
-TABLES = {"runs_table": 1, "estimates_table": 1, "tau_table": 1, "share_figure": 1, **FIGURES, "page": 1}
+TABLES = {"runs_table": 1, "estimates_table": 1, "tau_table": 1, "share_figure": 1, **FIGURES, "page": 1, "metrics": 1}
 PREPARE = {"prepare": 2, "train": 4, "measure": 18, **TABLES}
 NOTHING: dict[str, int] = {}
 
@@ -168,7 +168,7 @@ CHANGES = {
     ),
     "a published value": (
         configured({"published.report_pga.gat.tau": -0.2}),
-        {"tau_table": 1, **FIGURES, "page": 1},
+        {"tau_table": 1, **FIGURES, "page": 1, "metrics": 1},
         {},
     ),
     "code deep in what all measures import": (
@@ -199,7 +199,7 @@ CHANGES = {
     "a template": (appended("adaptive_sharpness/page.html", "<!-- changed -->\n"), {"page": 1}, {}),
     # surprising: what lies in the middle is not missed while all that was made from it is there
     "a checkpoint that is gone": (removed("results/checkpoints/report/gat/seeds-000-001.*"), NOTHING, {}),
-    "a table that is gone": (removed("results/tables/tau.csv"), {"tau_table": 1, **FIGURES, "page": 1}, {}),
+    "a table that is gone": (removed("results/tables/tau.csv"), {"tau_table": 1, **FIGURES, "page": 1, "metrics": 1}, {}),
     "a mirror of the data": (
         configured({"datasets.abalone.sources": [{"directory": "mirror", "files": {"abalone.data": "abalone.data"}}]}),
         NOTHING,

@@ -33,7 +33,7 @@ def runs(finished) -> pd.DataFrame:
 def test_the_study_runs_each_job_once(finished):
     wanted = {"fetch": 2, "prepare": 2, "train": 4, "measure": 18, "runs_table": 1, "tau_table": 1}
     wanted |= {"estimates_table": 1, "scatter_figure": 4, "tau_figure": 3, "share_figure": 1, "trust_figure": 1}
-    wanted |= {"page": 1}
+    wanted |= {"page": 1, "metrics": 1}
     assert finished.run.jobs == wanted
     assert sum(finished.run.jobs.values()) + 1 == finished.run.output.count("Finished jobid")
 

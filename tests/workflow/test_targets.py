@@ -19,7 +19,7 @@ def jobs(config: dict, only: tuple[str, ...] = ()) -> dict[str, int]:
     in_balls = {(protocol, measure) for (protocol, _, measure), grid in grids.items() if grid not in ([], "none")}
     datasets = len({config["protocols"][protocol][name]["dataset"] for protocol, name in pools})
     radii = sum(1 if grid == "none" else len(grid) for grid in grids.values())
-    tables = {"runs_table": 1, "tau_table": 1, "estimates_table": 1, "share_figure": 1, "page": 1}
+    tables = {"runs_table": 1, "tau_table": 1, "estimates_table": 1, "share_figure": 1, "page": 1, "metrics": 1}
     tables |= {"scatter_figure": len(drawn), "tau_figure": len(in_balls)}
     tables |= {"trust_figure": len({protocol for protocol, _ in drawn})}
     return {"fetch": datasets, "prepare": datasets, "train": len(pools) * shards, "measure": radii * shards, **tables}

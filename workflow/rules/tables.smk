@@ -99,3 +99,20 @@ rule pools_table:
         code=code("pools_table"),
     script:
         "../scripts/pools_table.py"
+
+
+rule metrics:
+    """Choose a tau for each network and measure: the study in few numbers, for DVC to compare."""
+    input:
+        "<results>/tables/tau.csv",
+    output:
+        "<results>/tables/metrics.json",
+    log:
+        "<logs>/metrics.log",
+    localrule: True
+    conda:
+        "../../envs/pipeline.yaml"
+    params:
+        code=code("metrics"),
+    script:
+        "../scripts/metrics.py"

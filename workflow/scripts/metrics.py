@@ -1,0 +1,10 @@
+import json
+from pathlib import Path
+
+import pandas as pd
+
+from adaptive_sharpness import job, metrics
+
+job.start(snakemake.log[0])
+found = metrics.metrics(pd.read_csv(snakemake.input[0]))
+Path(snakemake.output[0]).write_text(json.dumps(found, indent=2) + "\n")
