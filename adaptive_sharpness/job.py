@@ -12,6 +12,8 @@ from pathlib import Path
 from types import TracebackType
 
 PACKAGES = ("adaptive-sharpness", "torch", "torch-geometric", "numpy")
+# Of torch on a CPU (Linux, else), of C++, of torch on a GPU, and of the operating system.
+NO_MEMORY = ("can't allocate memory", "not enough memory", "bad_alloc", "out of memory", "Cannot allocate memory")
 
 
 def start(log: str, threads: int = 1) -> None:
@@ -29,6 +31,8 @@ def start(log: str, threads: int = 1) -> None:
 
 def _last_words(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     line = f"{kind.__name__}: {error}"
+    if isinstance(error, MemoryError) or any(words in str(error) for words in NO_MEMORY):
+        line = f"out of memory: give this job more, or less at a time (seeds_per_job, stacked): {line}"
     logging.error("%s\n%s", line, "".join(traceback.format_exception(kind, error, trace)))
     print(line, file=sys.stderr)
 

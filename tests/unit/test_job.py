@@ -46,6 +46,27 @@ def test_a_jobs_error_is_one_line_on_screen_and_in_its_log_with_the_traceback_be
     assert any("in fetch" in line for line in trace)
 
 
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("import torch; torch.empty(2**44)", "RuntimeError: [enforce fail at alloc_cpu.cpp"),
+        ("import numpy; numpy.empty(2**44)", "MemoryError: Unable to allocate 128. TiB"),
+        ("bytearray(2**47)", "MemoryError: "),
+    ],
+)
+def test_a_job_without_memory_says_so_and_what_to_do(log, code, words):
+    """As much as no machine gives: 64 to 128 TB."""
+    done = run(f"job.start(sys.argv[1])\n{code}", log)
+    line = "out of memory: give this job more, or less at a time (seeds_per_job, stacked): "
+    assert done.stderr.startswith(line + words)
+    assert done.stderr.count("\n") == 1
+    assert log.read_text().splitlines()[0].endswith(done.stderr.rstrip("\n"))
+
+
+def test_another_error_is_not_taken_for_one_of_memory(log):
+    assert run("job.start(sys.argv[1]); raise RuntimeError('wrong shape')", log).stderr == "RuntimeError: wrong shape\n"
+
+
 def test_a_job_uses_the_threads_that_it_was_given(log):
     code = "import torch\nfor n in (1, 3, 2):\n    job.start(sys.argv[1], n); print(torch.get_num_threads())"
     assert run(code, log).stdout.split() == ["1", "3", "2"]

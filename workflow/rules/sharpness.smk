@@ -16,6 +16,8 @@ rule measure:
         "../../envs/pipeline.yaml"
     resources:
         gpu=GPU,
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=lambda wildcards, attempt: 30 * attempt,  # minutes
     params:
         blocks=lambda wildcards: {"architecture": architecture(wildcards), "measure": measure(wildcards)},
         code=lambda wildcards: code("measure", f"architectures/{network(wildcards)}", estimator(wildcards)),

@@ -18,6 +18,8 @@ rule train:
         "../../envs/pipeline.yaml"
     resources:
         gpu=GPU,
+        mem_mb=lambda wildcards, attempt: 3000 * attempt,
+        runtime=lambda wildcards, attempt: 60 * attempt,  # minutes
     params:
         architecture=architecture,
         code=lambda wildcards: code("train", f"architectures/{network(wildcards)}", trainer(wildcards)),
