@@ -40,6 +40,7 @@ publish: setup ## copy the finished study's tables and figures to docs/results
 	mkdir -p docs/results
 	cp results/tables/*.csv results/tables/runs.parquet docs/results/
 	cp -r results/figures/. docs/results/
+	find docs/results -name '*.sha256' -delete
 
 .venv/complete: envs/requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \

@@ -18,7 +18,7 @@ def association(
 
     Args:
         models: a row a model, with seed, sharpness, test_loss, train_loss, accuracy, base_loss and, where the measure
-            has one, max_loss; only those with finite sharpness and test loss are used.
+            has one, max_loss; only those that `correlation.usable` keeps are used.
         test_losses: a row a seed and a column an example.
         reliability_sharpness: of the mean over batches.
         published: with tau and n, None where there is none.
@@ -46,6 +46,7 @@ def association(
         "reason": reason(sharpness=sharpness, test_loss=test_loss),
         "z": consistency(tau.tau, tau.n, published["tau"], published["n"]) if published else math.nan,
         "published_n": published["n"] if published else math.nan,
+        "left_out": len(models) - tau.n,
     }
 
 
@@ -64,8 +65,9 @@ def _coupled(used: pd.DataFrame) -> dict:
     sharpness, test_loss, train_loss, accuracy, base_loss = (
         used[name].to_numpy(dtype=float) for name in ("sharpness", "test_loss", "train_loss", "accuracy", "base_loss")
     )
-    max_loss = used["max_loss"].to_numpy(dtype=float) if "max_loss" in used else np.full(len(used), math.nan)
-    ratio = np.divide(max_loss, base_loss, out=np.full(len(used), math.nan), where=base_loss != 0)
+    undefined = np.full(len(used), math.nan)
+    max_loss = used["max_loss"].to_numpy(dtype=float) if "max_loss" in used else undefined
+    ratio = max_loss / base_loss if base_loss.all() else undefined  # for all models or for none: all taus are of n
     partial = partial_tau(sharpness, test_loss, train_loss)
     return {
         "partial_tau": partial.tau,

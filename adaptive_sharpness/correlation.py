@@ -67,15 +67,15 @@ def finite(*values: np.ndarray) -> np.ndarray:
 
 
 def usable(models: pd.DataFrame) -> pd.DataFrame:
-    """The models that count in a tau: those whose sharpness and test loss are finite.
+    """The models that count in a tau: those whose sharpness, test loss and training loss are finite.
 
     Args:
-        models: a row a model.
+        models: a row a model. One whose training diverged has losses that are nan or infinite.
 
     Returns:
         Its rows, some left out.
     """
-    return models[np.isfinite(models["sharpness"]) & np.isfinite(models["test_loss"])]
+    return models[np.isfinite(models[["sharpness", "test_loss", "train_loss"]]).all(axis=1)]
 
 
 def reason(**values: np.ndarray) -> str:

@@ -49,8 +49,9 @@ def _trust(pool: tuple, rows: pd.DataFrame) -> dict:
 
 
 def _table(rows: pd.DataFrame) -> pd.DataFrame:
-    """Models by batches, without models that have no number on some batch."""
-    return rows.pivot(index="seed", columns="batch", values="sharpness").dropna()
+    """Models by batches, without models that have no finite number on some batch."""
+    values = rows.pivot(index="seed", columns="batch", values="sharpness")
+    return values[np.isfinite(values).all(axis=1)]
 
 
 def _shares(rows: pd.DataFrame) -> list[dict]:

@@ -71,11 +71,11 @@ def check(folder: Path, sha256: Mapping[str, str]) -> None:
     Raises:
         OSError: if a file is missing or is not the one that is pinned.
     """
-    names = [line.split()[-1] for line in (folder / MANIFEST).read_text().splitlines()]
+    names = [line.split("  ")[-1] for line in (folder / MANIFEST).read_text(errors="replace").splitlines()]
     if not names or not set(names) <= set(sha256):
         raise OSError(f"{folder / MANIFEST}: got {names}, wanted files of {list(sha256)}; delete {folder} and rerun")
     for name in names:
-        found = _hash(folder / name)
+        found = _hash(folder / name) if (folder / name).exists() else "of no file"
         if found != sha256[name]:
             raise OSError(f"{folder / name}: got sha256 {found}, wanted {sha256[name]}; delete {folder} and rerun")
 

@@ -10,6 +10,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from adaptive_sharpness.correlation import usable
+
 BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#777777"  # Okabe & Ito 2008, distinct to colour-blind readers
 COLORS = (ORANGE, BLUE, "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")  # theirs too
 MARKERS = ("s", "o", "^", "v", "D", "P", "X")  # as many: lines differ in grey print too
@@ -40,7 +42,7 @@ def scatter(runs: pd.DataFrame, tau: pd.DataFrame) -> Figure:
     """Test loss against sharpness, a panel an architecture, at the published rho or else at the middle of the grid.
 
     Args:
-        runs: rows of `tables.runs`, of one protocol and measure.
+        runs: rows of `tables.runs`, of one protocol and measure; models that are not used are left out.
         tau: the same of `tables.tau_table`.
 
     Returns:
@@ -50,7 +52,7 @@ def scatter(runs: pd.DataFrame, tau: pd.DataFrame) -> Figure:
         figure, panels = _panels(tau)
         for panel, (name, rows) in zip(panels, _by_architecture(tau), strict=True):
             row = _shown(rows)
-            models = runs[(runs["architecture"] == name) & _same(runs["rho"], row["rho"])]
+            models = usable(runs[(runs["architecture"] == name) & _same(runs["rho"], row["rho"])])
             panel.plot(models["sharpness"], models["test_loss"], "o", ms=4, mfc=BLUE, mec="white", mew=0.5, alpha=0.85)
             radius = f", ρ = {row['rho']:g}" if np.isfinite(row["rho"]) else ""
             title = f"{name}{radius}, n = {row['n']}\n{_tau(row)}"
@@ -92,7 +94,8 @@ def share_of_best(estimates: pd.DataFrame) -> Figure:
     Returns:
         The figure: how far from the worst case a measure stops, in the mean over models and for the lowest model.
     """
-    compared = estimates[estimates["share_of_best"].notna()]
+    # Not by the share: a network of which no model can be used keeps its panel.
+    compared = estimates[estimates["compared_with"].notna()]
     looks = cycle(zip(COLORS, MARKERS, strict=True))
     measures = dict(zip(compared["measure"].unique(), looks, strict=False))  # the same in every panel
     with mpl.rc_context(STYLE):

@@ -1,6 +1,5 @@
 """What every job of the study does first: open its log, limit its threads, choose its device."""
 
-import hashlib
 import json
 import logging
 import platform
@@ -10,6 +9,8 @@ from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
+
+from adaptive_sharpness.checksums import sha256
 
 PACKAGES = ("adaptive-sharpness", "torch", "torch-geometric", "numpy")
 # Of torch on a CPU (Linux, else), of C++, of torch on a GPU, and of the operating system.
@@ -77,9 +78,7 @@ def made_from(architecture: Mapping, dataset: str) -> dict[str, str]:
     Returns:
         `architecture`, the block as sorted JSON, and `dataset`, the sha256 of the file.
     """
-    with open(dataset, "rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return {"architecture": json.dumps(architecture, sort_keys=True), "dataset": digest}
+    return {"architecture": json.dumps(architecture, sort_keys=True), "dataset": sha256(dataset)}
 
 
 def gpus() -> int:

@@ -36,9 +36,9 @@ def networks(block: Mapping, checkpoint: str | Path, made_from: Mapping[str, str
         ValueError: if the checkpoint was made from something else.
     """
     with safe_open(checkpoint, "pt") as file:
-        found = json.loads(file.metadata()["made_from"])
+        found = json.loads((file.metadata() or {}).get("made_from", "{}"))
         for key, wanted in made_from.items():
-            if (got := found[key]) != wanted:
+            if (got := found.get(key, "nothing known")) != wanted:
                 raise ValueError(f"{checkpoint}: made from {key} {got}, wanted {wanted}: delete it and rerun")
         states = {key.removeprefix("state."): file.get_tensor(key) for key in file.keys() if key != "seeds"}
         seeds = file.get_tensor("seeds").tolist()

@@ -51,6 +51,7 @@ ALL = (
     *POOL,
     RHO,
     number("n", "n", ".0f"),
+    number("left out", "left_out", ".0f"),
     Column("sharpness", "{sharpness_mean:.4g} ± {sharpness_sd:.2g}", ("sharpness_mean", "sharpness_sd")),
     number("below 0", "share_negative", ".0%"),
     Column("test loss", "{test_loss_mean:.4f} ± {test_loss_sd:.2g}", ("test_loss_mean", "test_loss_sd")),
@@ -89,14 +90,15 @@ def render(
         HTML.
     """
     template = resources.files("adaptive_sharpness").joinpath("page.html").read_text(encoding="utf-8")
+    left_out = tau.reindex(columns=["left_out"])["left_out"].fillna(0)
     page = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(template)
     return page.render(
         answer=answer.sentences(tau),
         replication=table(REPLICATION, replication(tau)),
         ladder=table(LADDER, pd.DataFrame() if ladder is None else ladder),
         estimates=table(ESTIMATES, estimates),
-        all=table(ALL, tau),
-        terms=set(tau.columns),
+        all=table(ALL, tau.assign(left_out=left_out.where(left_out > 0))),
+        terms=set(tau.columns) - (set() if left_out.any() else {"left_out"}),
         figures=[{"protocol": None, **each, "source": _inline(each["path"])} for each in figures],
         main=answer.main_protocol(tau),
         made_by=made_by,

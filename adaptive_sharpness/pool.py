@@ -3,6 +3,7 @@
 import csv
 import json
 import logging
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
@@ -79,6 +80,8 @@ def train(block: Mapping, dataset: Dataset, seeds: Iterable[int], device: torch.
         means = {"train_loss": train_each.mean().item(), "test_loss": test_each.mean().item()}
         rows.append({"seed": seed, "epochs": len(losses), **means, "accuracy": accuracy})
         log.info("seed %d train_loss %.6g test_loss %.6g", seed, *means.values())
+        if not all(map(math.isfinite, means.values())):
+            log.warning("seed %d diverged: it counts in no tau", seed)
         test_losses.append(test_each)
         states.append({key: value.cpu().contiguous() for key, value in network.state_dict().items()})
     stacked = {key: torch.stack([state[key] for state in states]) for key in states[0]}

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from statsmodels.stats.multitest import multipletests
 
-from adaptive_sharpness.correlation import finite, reason
+from adaptive_sharpness.correlation import finite, reason, usable
 from adaptive_sharpness.permutation import no_association
 
 
@@ -15,7 +15,7 @@ def significance(pools: Mapping[tuple, pd.DataFrame], *, seed: int = 0, permutat
     """Permutation p of Kendall's tau between sharpness and test loss, alone, over the table and over a grid of radii.
 
     Args:
-        pools: by (protocol, architecture, measure, rho), a row a model with seed, sharpness and test_loss.
+        pools: by (protocol, architecture, measure, rho), a row a model with seed, sharpness, test_loss and train_loss.
         seed: of the permutations.
         permutations: how many.
 
@@ -55,16 +55,16 @@ def _of_grid(pools: Mapping[tuple, pd.DataFrame], seed: int, permutations: int) 
     """p and p adjusted over the grid, by pool."""
     options = {"seed": seed, "permutations": permutations}
     found = dict.fromkeys(pools, (math.nan, math.nan))
-    usable = {pool: finite(rows["sharpness"], rows["test_loss"]) for pool, rows in pools.items()}
-    usable = {pool: values for pool, values in usable.items() if not reason(x=values[0], y=values[1])}
-    if not usable:
+    used = {pool: usable(rows) for pool, rows in pools.items()}
+    used = {pool: rows for pool, rows in used.items() if not reason(x=rows["sharpness"], y=rows["test_loss"])}
+    if not used:
         return found
-    shared = _shared([pools[pool] for pool in usable])
+    shared = _shared(list(used.values()))
     alone, adjusted = no_association(shared[:-1], shared[-1], **options)
-    for place, (pool, values) in enumerate(usable.items()):
+    for place, (pool, rows) in enumerate(used.items()):
         # A model that another radius lacks still counts here.
-        same = values.shape[1] == shared.shape[1]
-        p = alone[place] if same else no_association(values[:1], values[1], **options)[0][0]
+        x, y = rows["sharpness"].to_numpy()[None], rows["test_loss"].to_numpy()
+        p = alone[place] if len(rows) == shared.shape[1] else no_association(x, y, **options)[0][0]
         found[pool] = (p, adjusted[place])
     return found
 

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from adaptive_sharpness.associations import association
+from adaptive_sharpness.correlation import usable
 from adaptive_sharpness.significance import significance
 
 POOL = ["protocol", "architecture", "measure", "rho"]
@@ -24,10 +25,11 @@ def runs(training: Iterable[Mapping], sharpness: Iterable[Mapping]) -> pd.DataFr
     Returns:
         In the order of the shards, the columns named above, and sharpness, its standard_error over batches, base_loss,
         max_loss, train_loss, test_loss, accuracy, epochs; device and versions of measuring, train_device and
-        train_versions of training.
+        train_versions of training; used, whether the model counts in a tau (`correlation.usable`).
 
     Raises:
-        ValueError: if models of a pool were trained or measured on different devices, or a model was not trained.
+        ValueError: if models of a pool were trained or measured on different devices, or a model was not trained, or
+            it was measured twice.
     """
     trained = pd.concat([_labelled(pd.read_csv, shard) for shard in training])
     trained = trained.rename(columns={"device": "train_device", "versions": "train_versions"})
@@ -38,9 +40,11 @@ def runs(training: Iterable[Mapping], sharpness: Iterable[Mapping]) -> pd.DataFr
     if len(unknown):
         *pool, seed = (unknown[column].tolist()[0] for column in (*POOL, "seed"))
         raise ValueError(f"pool {tuple(pool)}: got no training row of seed {seed}, wanted one for every model measured")
+    for *pool, seed in table.loc[table.duplicated([*POOL, "seed"]), [*POOL, "seed"]].itertuples(index=False, name=None):
+        raise ValueError(f"pool {tuple(pool)}: got two rows of seed {seed}, wanted one for every model measured")
     for column in ("device", "train_device"):
         _refuse_mixed(table, column)
-    return table
+    return table.assign(used=table.index.isin(usable(table).index))
 
 
 def read(shard: Mapping) -> pd.DataFrame:
@@ -80,7 +84,8 @@ def tau_table(
     Args:
         table: what `runs` returns.
         published: published[measure][architecture] with rho, tau and n, where the report prints one.
-        estimates: what `estimates.estimates` returns: the reliability of each row's sharpness.
+        estimates: what `estimates.estimates` returns: the reliability of each row's sharpness, taken over where it is
+            of the models that are used here.
         test_losses: what `reliability.read_test_losses` returns: of each (protocol, architecture) [seeds, examples].
 
     Returns:
@@ -91,8 +96,9 @@ def tau_table(
     """
     pools = dict(list(table.groupby(POOL, dropna=False, sort=False)))
     rows = []
-    for (pool, models), reliability in zip(pools.items(), _reliabilities(pools, estimates), strict=True):
+    for (pool, models), known in zip(pools.items(), _reliabilities(pools, estimates), strict=True):
         labels = dict(zip(POOL, pool, strict=True))
+        reliability = known["reliability"] if known["models"] == len(usable(models)) else np.nan
         losses = _losses(test_losses, pool, models["seed"])
         rows.append({**labels, **association(models, losses, reliability, _published(published, labels))})
     taus = pd.DataFrame(rows)
@@ -105,14 +111,14 @@ def _published(published: Mapping, pool: Mapping) -> Mapping | None:
     return entry if entry and entry["rho"] == pool["rho"] else None
 
 
-def _reliabilities(pools: Iterable[tuple], estimates: pd.DataFrame) -> list[float]:
-    """Of each pool's sharpness, from the table of estimates; where rho is nan there too, it is the same pool."""
+def _reliabilities(pools: Iterable[tuple], estimates: pd.DataFrame) -> list[dict]:
+    """Of each pool's sharpness, and of how many models; where rho is nan in estimates too, it is the same pool."""
     wanted = pd.DataFrame(list(pools), columns=POOL).astype({"rho": float})
     how = {"how": "left", "on": POOL, "validate": "1:1", "indicator": True}
-    found = wanted.merge(estimates[[*POOL, "reliability"]].astype({"rho": float}), **how)
+    found = wanted.merge(estimates[[*POOL, "models", "reliability"]].astype({"rho": float}), **how)
     for pool in found.loc[found["_merge"] == "left_only", POOL].itertuples(index=False, name=None):
         raise ValueError(f"pool {pool}: got no row of estimates, wanted one for every pool")
-    return found["reliability"].tolist()
+    return found[["models", "reliability"]].to_dict("records")
 
 
 def _losses(test_losses: Mapping[tuple, pd.DataFrame], pool: tuple, seeds: pd.Series) -> pd.DataFrame:

@@ -40,7 +40,9 @@ def taus() -> pd.DataFrame:
 
 
 def estimates() -> pd.DataFrame:
-    table = pools().assign(models=50, batches=50, reliability=0.95, share_of_best=0.8, worst_share=0.7)
+    table = pools().assign(
+        models=50, batches=50, reliability=0.95, share_of_best=0.8, worst_share=0.7, compared_with="apgd"
+    )
     return table[table["rho"].notna()].assign(tau_of_rankings=0.9, last_improvement=0.8, gain_from_doubling=0.001)
 
 
@@ -54,7 +56,7 @@ def ladder() -> pd.DataFrame:
 def drawn(folder) -> list[dict]:
     """Every kind of figure, as files."""
     tau = taus()
-    models = tau.loc[tau.index.repeat(9)].assign(sharpness=np.arange(9 * len(tau)) % 7, test_loss=1.0)
+    models = tau.loc[tau.index.repeat(9)].assign(sharpness=np.arange(9 * len(tau)) % 7, test_loss=1.0, train_loss=0.5)
     kinds = [({"protocol": "report", "name": "trust"}, figures.trust(tau)), ({"name": "ladder"}, _ladder())]
     kinds.append(({"protocol": "report", "name": "share_of_best"}, figures.share_of_best(estimates())))
     for measure in MEASURES:

@@ -94,16 +94,20 @@ def test_values_that_a_measure_or_a_loss_does_not_have_are_nan():
 
 
 @pytest.mark.filterwarnings("error")
-def test_a_base_loss_of_zero_leaves_its_model_without_a_ratio():
+def test_a_base_loss_of_zero_leaves_the_pool_without_a_tau_of_ratios():
+    """A tau of the other models would not be of the row's n."""
     models = MODELS.assign(base_loss=MODELS["base_loss"].where(MODELS["seed"] != 2, 0.0))
-    rest = models.drop(index=2)
-    assert _of(models)["tau_ratio"] == pytest.approx(_tau(rest.test_loss, rest.max_loss / rest.base_loss), rel=1e-12)
+    found = _of(models)
+    assert found["n"] == 8
+    assert math.isnan(found["tau_ratio"])
+    assert found["tau_base_loss"] == pytest.approx(_tau(models.test_loss, models.base_loss), rel=1e-12)
 
 
-@pytest.mark.parametrize("column", ["sharpness", "test_loss"])
-def test_a_model_that_is_not_used_bears_on_nothing(column):
-    found = _of(MODELS.assign(**{column: MODELS[column].where(MODELS["seed"] != 3)}))
-    assert found == pytest.approx(_of(MODELS.drop(index=3)), nan_ok=True)
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("column", ["sharpness", "test_loss", "train_loss"])
+def test_a_model_that_is_not_used_bears_on_nothing(column, bad):
+    found = _of(MODELS.assign(**{column: MODELS[column].where(MODELS["seed"] != 3, bad)}))
+    assert found == pytest.approx({**_of(MODELS.drop(index=3)), "left_out": 1}, nan_ok=True)
     assert found["n"] == 7
 
 

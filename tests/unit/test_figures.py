@@ -31,7 +31,7 @@ def runs(tau: pd.DataFrame) -> pd.DataFrame:
     """Five models for every row of a tau table."""
     rng = np.random.default_rng(0)
     models = tau.loc[tau.index.repeat(5), ["protocol", "architecture", "measure", "rho"]]
-    return models.assign(sharpness=rng.normal(size=len(models)), test_loss=rng.normal(size=len(models)))
+    return models.assign(sharpness=rng.normal(size=len(models)), test_loss=rng.normal(size=len(models)), train_loss=0.5)
 
 
 def shown(figure) -> list:
@@ -68,6 +68,14 @@ def test_points_are_the_models_at_the_published_rho_or_else_at_the_middle_of_the
     np.testing.assert_array_equal(points.get_xdata(), wanted["sharpness"])
     np.testing.assert_array_equal(points.get_ydata(), wanted["test_loss"])
     assert points.get_linestyle() == "None"
+
+
+def test_a_model_that_is_not_used_is_no_point():
+    tau = taus("fcnn")
+    models = runs(tau)
+    models["train_loss"] = np.where(np.arange(len(models)) % 5, 0.5, math.inf)
+    (points,) = shown(figures.scatter(models, tau))[0].lines
+    assert len(points.get_xdata()) == 4
 
 
 @pytest.mark.parametrize(
@@ -188,7 +196,8 @@ def shares(*names: str) -> pd.DataFrame:
             for rho in RHOS:
                 share = math.nan if measure == "average_case" else 1 / (len(rows) + 2)
                 row = {"architecture": name, "measure": measure, "rho": rho, "models": 5, "share_of_best": share}
-                rows.append(row | {"worst_share": share / 2})
+                other = {"report_pga": "worst_case", "worst_case": "report_pga"}.get(measure, math.nan)
+                rows.append(row | {"worst_share": share / 2, "compared_with": other})
     return pd.DataFrame(rows)
 
 
@@ -213,6 +222,17 @@ def test_the_first_panel_of_every_line_says_what_is_drawn(n):
     for figure in (figures.share_of_best(shares(*NAMES[:n])), figures.tau_against_rho(taus(*NAMES[:n]))):
         labels = [bool(panel.get_ylabel()) for panel in shown(figure)]
         assert labels == [position % 3 == 0 for position in range(n)]
+
+
+@pytest.mark.parametrize("diverged", [["fcnn"], ["fcnn", "gat"]])
+def test_a_network_without_a_usable_model_keeps_its_panel(diverged, tmp_path):
+    table = shares("fcnn", "gat")
+    none = table["architecture"].isin(diverged)
+    table.loc[none, ["share_of_best", "worst_share"]] = math.nan
+    figure = figures.share_of_best(table.assign(models=np.where(none, 0, 5)))
+    wanted = [f"{name}, n = {0 if name in diverged else 5}" for name in ("fcnn", "gat")]
+    assert [panel.get_title() for panel in shown(figure)] == wanted
+    figures.save(figure, str(tmp_path / "a.png"), str(tmp_path / "a.svg"))
 
 
 def test_a_measure_without_a_radius_has_a_scatter_and_no_point_against_rho():

@@ -9,7 +9,7 @@ from adaptive_sharpness import ladder
 
 
 def pool(sharpness, test_loss, *, protocol="text", measure="pga", rho=0.1, architecture="fcnn") -> pd.DataFrame:
-    labels = {"protocol": protocol, "architecture": architecture, "measure": measure, "rho": rho}
+    labels = {"protocol": protocol, "architecture": architecture, "measure": measure, "rho": rho, "train_loss": 0.5}
     return pd.DataFrame({"seed": range(len(sharpness)), "sharpness": sharpness, "test_loss": test_loss}).assign(
         **labels
     )
@@ -114,3 +114,31 @@ def test_a_rung_without_a_model_is_refused():
     wanted = r"^ladder: got no model of text, fcnn, apgd at rho 0\.1, wanted some$"
     with pytest.raises(ValueError, match=wanted):
         ladder.ladder(pool([1, 2, 3], [1, 2, 3]), {"fcnn": [rung("a"), rung("b", measure="apgd")]})
+
+
+@pytest.mark.parametrize("tied", ["sharpness", "test_loss"])
+@pytest.mark.parametrize("before", [True, False])
+def test_a_rung_of_which_all_values_tie_leaves_the_change_empty(tied, before):
+    """It has no tau, so that there is nothing to subtract; 0 in its place would be a change that nobody saw."""
+    values = {"sharpness": [1.0, 2.0, 3.0, 5.0], "test_loss": [1.0, 2.0, 4.0, 3.0]}
+    pools = [pool(**{**values, tied: [1.0] * 4}), pool(**values, protocol="other")]
+    rungs = [rung("a"), rung("b", protocol="other")]
+    found = ladder.ladder(pd.concat(pools), {"fcnn": rungs if before else rungs[::-1]})
+    assert found["tau"].isna().tolist() == ([True, False] if before else [False, True])
+    assert found[["delta_tau", "delta_low", "delta_high"]].isna().all(axis=None)
+
+
+def test_values_that_tie_on_the_models_that_both_rungs_use_leave_the_change_empty():
+    y = [1.0, 2.0, 3.0, 4.0]
+    table = pd.concat([pool([7, 7, 7, 8], y), pool([1, 2, 3, np.nan], y, measure="apgd")])
+    found = ladder.ladder(table, {"fcnn": [rung("a"), rung("b", measure="apgd")]})
+    assert found["tau"].notna().all()
+    assert found[["delta_tau", "delta_low", "delta_high"]].isna().all(axis=None)
+
+
+def test_rungs_without_a_usable_model_are_of_the_same_pool_only_if_their_protocol_is():
+    nothing = [np.nan] * 3
+    table = pd.concat([pool(nothing, nothing, protocol=name) for name in ("text", "other")])
+    found = ladder.ladder(table, {"fcnn": [rung("a"), rung("b", protocol="other"), rung("c", protocol="other")]})
+    assert found["same_pool"].tolist() == [False, False, True]
+    assert found["n"].tolist() == [0, 0, 0]

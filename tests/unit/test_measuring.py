@@ -7,6 +7,7 @@ from functools import partial
 import pandas as pd
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import nn
 from torch.nn import functional
 
@@ -81,6 +82,14 @@ def test_a_checkpoint_that_was_made_from_something_else_is_refused(checkpoint, k
     wanted = rf"^{re.escape(checkpoint)}: made from {key} {MADE_FROM[key]}, wanted other: delete it and rerun$"
     with pytest.raises(ValueError, match=wanted):
         measuring.sharpness(BLOCK, HOW, 0.05, checkpoint, {**MADE_FROM, key: "other"}, IMAGES, CPU)
+
+
+def test_a_file_that_does_not_say_what_it_was_made_from_is_refused(tmp_path):
+    path = str(tmp_path / "other.safetensors")
+    save_file({"seeds": torch.tensor([0])}, path)
+    wanted = rf"^{re.escape(path)}: made from architecture nothing known, wanted lenet5: delete it and rerun$"
+    with pytest.raises(ValueError, match=wanted):
+        _networks(path)
 
 
 def _loss(network: nn.Module, batch: torch.Tensor) -> torch.Tensor:

@@ -89,7 +89,7 @@ def cells(reader: Reader, table: str, row: int = 0) -> dict[str, str]:
 def drawn(tmp_path):
     """A real figure of each kind."""
     tau = pd.DataFrame([ROW | STATISTICS, {**ROW, **STATISTICS, "rho": 0.05, "published_tau": math.nan}])
-    runs = pd.DataFrame([ROW]).assign(sharpness=1.0, test_loss=2.0)
+    runs = pd.DataFrame([ROW]).assign(sharpness=1.0, test_loss=2.0, train_loss=0.5)
     pool = {"protocol": "report", "measure": "report_pga"}
     labels = [{**pool, "name": "test_loss_vs_sharpness"}, {**pool, "name": "tau_vs_rho"}]
     labels += [{"protocol": "report", "name": "share_of_best"}, {"protocol": "report", "name": "trust"}]
@@ -205,10 +205,11 @@ def test_replications_are_those_with_a_published_tau_a_networks_together():
 
 
 def test_a_pool_without_a_tau_says_why():
-    row = {**ROW, **NO_TAU, "n": 2, "reason": "2 usable models, wanted at least 3"}
+    row = {**ROW, **NO_TAU, "n": 2, "left_out": 1, "reason": "2 usable models, wanted at least 3"}
     every = cells(read(row, {**ROW, "rho": 0.05}), EVERY)
     assert (every["τ"], every["95 % interval"], every["p"], every["z"]) == ("", "", "", "")
     assert every["why no τ"] == "2 usable models, wanted at least 3"
+    assert (every["n"], every["left out"]) == ("2", "1")
     assert cells(read(row), REPLICATION)["published τ"] == "−0.311"
     assert "published τ is" not in cells(read(row), REPLICATION)
 

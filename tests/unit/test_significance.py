@@ -16,7 +16,7 @@ X = Y * [[1], [0.6], [0.0]] + np.random.default_rng(1).normal(size=(3, 20))
 def _pools(x: np.ndarray, **names) -> dict:
     """A grid of radii, a row a model."""
     labels = tuple({"protocol": "report", "architecture": "fcnn", "measure": "pga", **names}.values())
-    rows = [pd.DataFrame({"seed": range(20), "sharpness": each, "test_loss": Y}) for each in x]
+    rows = [pd.DataFrame({"seed": range(20), "sharpness": each, "test_loss": Y, "train_loss": 0.5}) for each in x]
     return {(*labels, float(rho)): each for rho, each in enumerate(rows)}
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from adaptive_sharpness import tables
+from adaptive_sharpness.correlation import usable
 
 POOL = {"protocol": "report", "architecture": "fcnn"}
 PGA = {**POOL, "measure": "report_pga"}
@@ -54,7 +55,8 @@ def pool(sharpness: list, test_loss: list, **labels) -> pd.DataFrame:
 
 def taus_of(runs: pd.DataFrame, published: dict | None = None) -> pd.DataFrame:
     """The table of taus, with a reliability of 0.5 for all and test losses in which nothing differs."""
-    pools = runs[tables.POOL].drop_duplicates().assign(reliability=0.5)
+    used = usable(runs).groupby(tables.POOL, dropna=False).size().rename("models").reset_index()
+    pools = runs[tables.POOL].drop_duplicates().merge(used, how="left").assign(reliability=0.5)
     names = runs[["protocol", "architecture"]].drop_duplicates().itertuples(index=False, name=None)
     return tables.tau_table(runs, published or {}, pools, dict.fromkeys(names, pd.DataFrame(np.ones((10, 2)))))
 
@@ -128,6 +130,19 @@ def test_a_model_that_was_measured_and_not_trained_is_refused(training, measured
         tables.runs([training({0: 0.25})], [measured({0: [1, 2], 1: [1, 2]})])
 
 
+def test_a_model_that_was_measured_twice_is_refused(training, measured):
+    wanted = r"^pool \(.report., .fcnn., .report_pga., 0\.1\): got two rows of seed 0, wanted one for every model .*$"
+    with pytest.raises(ValueError, match=wanted):
+        tables.runs([training({0: 0.25})], [measured({0: [1, 2]}), measured({0: [1, 2]})])
+
+
+def test_a_row_says_whether_its_model_is_used(training, measured):
+    losses = {0: 0.25, 1: math.nan, 2: math.inf, 3: 0.5}
+    runs = tables.runs([training(losses)], [measured({0: [1, 2], 1: [1, 2], 2: [1, 2], 3: [1, math.nan]})])
+    assert runs["used"].tolist() == [True, False, False, False]
+    assert taus_of(runs)[["n", "left_out"]].to_numpy().tolist() == [[1, 3]]
+
+
 def test_a_measure_without_a_radius_has_rows_of_its_own(training, measured):
     runs = tables.runs([training({0: 0.25})], [measured({0: [1, 2]}), measured({0: [3, 5]}, "none", measure="hessian")])
     assert runs["rho"].isna().tolist() == [False, True]
@@ -155,13 +170,13 @@ def test_a_sharpness_of_zero_is_not_negative():
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
-@pytest.mark.parametrize("column", ["sharpness", "test_loss"])
+@pytest.mark.parametrize("column", ["sharpness", "test_loss", "train_loss"])
 def test_a_model_without_a_finite_value_is_left_out_of_its_pool(bad, column):
     runs = pool([-1, 1, 2, 4, 9], [0.1, 0.4, 0.3, 0.6, 9])
     without = taus_of(runs.iloc[:4])
     runs.loc[4, column] = bad
-    pd.testing.assert_frame_equal(taus_of(runs), without)
-    assert without["n"][0] == 4
+    pd.testing.assert_frame_equal(taus_of(runs), without.assign(left_out=1))
+    assert without[["n", "left_out"]].to_numpy().tolist() == [[4, 0]]
 
 
 def test_pools_stand_in_the_order_of_the_runs():
@@ -197,7 +212,7 @@ def test_reliabilities_are_found_whether_or_not_there_is_a_radius():
     """As in a csv whose rows stand in another order."""
     runs = pd.concat([pool([1, 2, 3], [3, 1, 2], rho=rho) for rho in (0.1, math.nan, 0.3)])
     losses = {("report", "fcnn"): pd.DataFrame(np.eye(3))}
-    trusted = pd.DataFrame({**PGA, "rho": [math.nan, 0.3, 0.1], "reliability": [0.25, 0.5, 0.75]})
+    trusted = pd.DataFrame({**PGA, "rho": [math.nan, 0.3, 0.1], "models": 3, "reliability": [0.25, 0.5, 0.75]})
     assert tables.tau_table(runs, {}, trusted, losses)["reliability_sharpness"].tolist() == [0.75, 0.25, 0.5]
     wanted = r"^pool \('report', 'fcnn', 'report_pga', 0\.1\): got no row of estimates, wanted one for every pool$"
     with pytest.raises(ValueError, match=wanted):
@@ -207,18 +222,29 @@ def test_reliabilities_are_found_whether_or_not_there_is_a_radius():
 @pytest.mark.parametrize("seeds", [[0, 1], None])
 def test_a_model_without_test_losses_is_refused(seeds):
     losses = {("report", "fcnn"): pd.DataFrame(np.ones((2, 2)), index=seeds)} if seeds else {}
-    trusted = pd.DataFrame([{**PGA, "rho": 0.1, "reliability": 0.5}])
+    trusted = pd.DataFrame([{**PGA, "rho": 0.1, "models": 3, "reliability": 0.5}])
     pool_of = r"pool \('report', 'fcnn', 'report_pga', 0\.1\)"
     wanted = rf"^{pool_of}: got no test losses of seed {2 if seeds else 0}, wanted them of every model measured$"
     with pytest.raises(ValueError, match=wanted):
         tables.tau_table(pool([1, 2, 3], [3, 1, 2]), {}, trusted, losses)
 
 
+@pytest.mark.parametrize(("models", "wanted"), [(3, 0.5), (4, math.nan)])
+def test_a_reliability_that_is_of_other_models_is_not_given(models, wanted):
+    """The model whose test loss is infinite has a sharpness, on which the estimates count."""
+    trusted = pd.DataFrame([{**PGA, "rho": 0.1, "models": models, "reliability": 0.5}])
+    losses = {("report", "fcnn"): pd.DataFrame(np.eye(4))}
+    row = tables.tau_table(pool([1, 2, 3, 4], [3, 1, 2, math.inf]), {}, trusted, losses).iloc[0]
+    assert (row["n"], row["left_out"]) == (3, 1)
+    assert row["reliability_sharpness"] == pytest.approx(wanted, nan_ok=True)
+    assert math.isnan(row["noise_ceiling"]) == math.isnan(wanted)
+
+
 def test_test_losses_are_matched_by_seed():
     """Seeds 5 and 9 differ by 1 on both examples; the shard's other model is not measured."""
     runs = pool([1, 2], [1, 2]).assign(seed=[9, 5])
     losses = pd.DataFrame([[8.0, 0.0], [1.0, 2.0], [2.0, 3.0]], index=[7, 5, 9])
-    trusted = pd.DataFrame([{**PGA, "rho": 0.1, "reliability": 0.25}])
+    trusted = pd.DataFrame([{**PGA, "rho": 0.1, "models": 2, "reliability": 0.25}])
     row = tables.tau_table(runs, {}, trusted, {("report", "fcnn"): losses}).iloc[0]
     assert (row["reliability_test_loss"], row["resolvable_pairs"]) == (1, 1)
     assert row["noise_ceiling"] == pytest.approx(1 / 3)
@@ -235,5 +261,5 @@ def test_new_columns_stand_after_those_that_were_there_first():
     columns += " published_tau permutation_p p_holm p_max_t fisher_low fisher_high partial_tau partial_tau_low"
     columns += " partial_tau_high partial_tau_gaussian tau_max_loss tau_base_loss tau_ratio tau_accuracy tau_gap"
     columns += " reliability_sharpness reliability_test_loss resolvable_pairs noise_ceiling smallest_detectable_tau"
-    columns += " equivalence_p loo_low loo_high reason z published_n"
+    columns += " equivalence_p loo_low loo_high reason z published_n left_out"
     assert list(taus_of(pool([1, 2, 3], [1, 3, 2])))[4:] == columns.split()

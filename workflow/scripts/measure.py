@@ -1,7 +1,8 @@
-from adaptive_sharpness import job, measuring
+from adaptive_sharpness import checksums, job, measuring
 from adaptive_sharpness.dataset import Dataset
 
 job.start(snakemake.log[0], snakemake.threads)
+checksums.verify(snakemake.input)
 device = job.device(snakemake.resources.gpu)
 architecture, measure = snakemake.params.blocks["architecture"], snakemake.params.blocks["measure"]
 measured = measuring.sharpness(
@@ -14,3 +15,4 @@ measured = measuring.sharpness(
     device,
 )
 measured.assign(**job.provenance(device)).to_parquet(snakemake.output[0], index=False)
+checksums.record(snakemake.output)

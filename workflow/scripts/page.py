@@ -2,9 +2,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from adaptive_sharpness import job, page, provenance
+from adaptive_sharpness import checksums, job, page, provenance
 
 job.start(snakemake.log[0])
+checksums.verify(snakemake.input)
 given, output = snakemake.input, Path(snakemake.output[0])
 runs, benchmarks = pd.read_parquet(given.runs), output.parent / "benchmarks"
 html = page.render(
@@ -15,3 +16,4 @@ html = page.render(
     *map(pd.read_csv, given.ladder),
 )
 output.write_text(html, encoding="utf-8")
+checksums.record(snakemake.output)

@@ -1,9 +1,10 @@
-from adaptive_sharpness import job, pool
+from adaptive_sharpness import checksums, job, pool
 from adaptive_sharpness.dataset import Dataset
 
 first, last = map(int, snakemake.wildcards.seeds.split("-"))
 
 job.start(snakemake.log[0], snakemake.threads)
+checksums.verify(snakemake.input)
 device = job.device(snakemake.resources.gpu)
 trained = pool.train(
     snakemake.params.architecture,
@@ -13,3 +14,4 @@ trained = pool.train(
 )
 made_from = job.made_from(snakemake.params.architecture, snakemake.input.dataset)
 trained.save(**snakemake.output, made_from=made_from, provenance=job.provenance(device))
+checksums.record(snakemake.output)
