@@ -4,7 +4,7 @@ PYTHON ?= python3
 SHELL := /bin/bash
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help setup study quick test test-faults test-determinism reliability lint publish
+.PHONY: help setup study quick test test-faults test-determinism reliability lint bench publish
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 26
@@ -35,6 +35,10 @@ lint: setup ## check style and workflow
 	ruff format --check .
 	snakefmt --check .
 	snakemake --lint
+
+bench: setup ## measure how fast all is, in a quarter of an hour on a quiet machine: benchmarks/results
+	snakemake data
+	python -m benchmarks
 
 publish: setup ## copy the finished study's tables and figures to docs/results
 	mkdir -p docs/results

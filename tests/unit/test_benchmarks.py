@@ -1,0 +1,132 @@
+"""The benchmarks still run, compare like with like, and count as they should."""
+
+import csv
+import math
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks import device, limit, notebook, pairs, versus
+from benchmarks.bench import Bench
+
+ROOT = Path(__file__).parents[2]
+COMPUTE, SNAKEMAKE = ("fcnn", "lenet5", "gat", "limit", "device"), ("workflow", "growth")
+ROW = pairs.Row("topic", "work", "one", "other", "s", [(2.0, 1.0), (9.0, 3.0), (4.0, 4.0)])
+
+
+def python(*arguments: object) -> subprocess.CompletedProcess:
+    """Run a module in the project with one thread, since these tests share the machine with others."""
+    command = [sys.executable, "-m", *map(str, arguments)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+
+
+@pytest.fixture
+def bench(tmp_path):
+    with Bench(tmp_path, tmp_path, tmp_path, pairs=1, smoke=True) as bench:
+        yield bench
+
+
+@pytest.mark.parametrize("topics", [COMPUTE, pytest.param(SNAKEMAKE, marks=pytest.mark.slow)], ids=" ".join)
+def test_the_benchmarks_run(raw, tmp_path, topics):
+    """And compare like with like: each topic that compares two ways holds their losses against each other first."""
+    folder, *_ = [raw(name).parent for name in ("abalone", "fashion_mnist", "cora")]
+    done = python("benchmarks", *topics, "--smoke", "--raw", folder, "--output", tmp_path)
+    assert done.returncode == 0, done.stderr
+    with open(tmp_path / "ratios.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {row["topic"] for row in rows} == set(topics)
+    assert all(row["work"] in done.stdout for row in rows)
+    assert all(0 < float(row["median"]) < math.inf for row in rows)
+    machine = (tmp_path / "machine.csv").read_text()
+    assert all(f"\n{what}," in machine for what in ("processor", "cores", "versions", "date"))
+
+
+def test_a_row_has_the_median_of_ratios_and_not_the_ratio_of_medians():
+    values = ROW.values()
+    assert (values["minimum"], values["median"], values["maximum"], values["pairs"]) == (1.0, 2.0, 3.0, 3)
+    assert (values["median of first"], values["median of second"]) == (4.0, 3.0)
+
+
+@pytest.mark.parametrize(
+    ("aim", "shown", "met"),
+    [({}, "", ""), ({"least": 2}, "≥ 2", "yes"), ({"least": 2.1}, "≥ 2.1", "no"), ({"most": 1.9}, "≤ 1.9", "no")],
+)
+def test_an_aim_is_held_against_the_median(aim, shown, met):
+    values = pairs.Row("topic", "work", "one", "other", "s", ROW.pairs, **aim).values()
+    assert (values["aim"], values["met"]) == (shown, met)
+
+
+def test_two_things_are_measured_in_turn():
+    calls = []
+    found = pairs.in_turn(lambda: calls.append("a") or len(calls), lambda: calls.append("b") or len(calls), 3)
+    assert "".join(calls) == "ab" + "ab" + "ba" + "ab"
+    assert found == [(3, 4), (6, 5), (7, 8)]
+
+
+def test_two_ways_that_differ_are_not_compared():
+    versus.require_same({"train_loss": 2.0}, {"train_loss": 2.001}, 1e-3)
+    with pytest.raises(AssertionError, match=r"^train_loss: got 2\.01 from the study, wanted the plain loop's 2$"):
+        versus.require_same({"train_loss": 2.0}, {"train_loss": 2.01}, 1e-3)
+    with pytest.raises(AssertionError, match=r"^sharpness: got nan from the study, wanted the plain loop's 0\.1$"):
+        versus.require_same({"sharpness": 0.1}, {"sharpness": math.nan, "base_loss": 2.0}, 1e-3)
+
+
+def test_a_run_that_fails_is_no_figure(bench):
+    said = f"{sys.executable} -m benchmarks.nothing 1: got exit code 1, wanted 0: {sys.executable}: "
+    with pytest.raises(RuntimeError, match=f"^{re.escape(said)}No module named benchmarks.nothing\n$"):
+        bench.run("benchmarks.nothing", 1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        (["nothing"], "TOPIC: got nothing, wanted any of fcnn, lenet5, gat, limit, workflow, growth, device"),
+        (["--pairs", "0"], "--pairs: got 0, wanted at least 1"),
+    ],
+)
+def test_a_wrong_argument_is_refused_in_one_line(arguments, error):
+    done = python("benchmarks", *arguments)
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (2, f"python -m benchmarks: error: {error}")
+
+
+def test_operations_are_those_of_the_formula():
+    """Of a matrix product, and of a gradient of FCNN's loss: forward, by weights, and by inputs but the first."""
+    assert limit.counted(limit.product_of, 64, 3) == 3 * 2 * 64**3
+    counts = device.counted("fcnn")
+    assert counts[2]["flops"] == 2 * 2 * 64 * (2 * 10 * 64 + 3 * 64 * 64 + 3 * 64 * 1)
+
+
+def test_the_work_of_many_problems_follows_from_that_of_few():
+    """Up to 2 % of bytes, which a few operations on masks of all problems do not take in proportion."""
+    guess, (exact,) = device.estimated(device.counted("fcnn"), 12), device.counted("fcnn", (12,)).values()
+    assert (guess["flops"], guess["launches"]) == (exact["flops"], exact["launches"])
+    assert guess["bytes"] == pytest.approx(exact["bytes"], rel=0.02)
+
+
+def test_an_estimate_is_no_shorter_than_its_launches_or_its_work():
+    few, many = (
+        {"flops": n * 10**12, "bytes": n * 10**6, "launches": launches} for n, launches in ((2, 100), (4, 100))
+    )
+    assert device.estimated({2: few, 4: many}, 67)["estimated s"] == pytest.approx(1 + 67e6 / 3.35e12)
+    idle = {"flops": 0, "bytes": 0, "launches": 100}
+    assert device.estimated({2: idle, 4: idle}, 67)["estimated s"] == pytest.approx(100 * 5e-6)
+
+
+def test_the_peak_is_that_of_the_program_alone(tmp_path):
+    file, used = tmp_path / "peak", bytearray(b"x" * 400_000_000)  # which the program that starts it holds
+    done = python("benchmarks.peak", file, "timeit", "-n1", "-r1", "b'x' * 200_000_000")
+    assert done.returncode == 0, done.stderr
+    assert 200 < float(file.read_text()) < 300 < len(used) / 1e6
+
+
+def test_pixels_are_normalised_as_the_study_does_it(dataset):
+    split = dataset("fashion_mnist").train.first(3)
+    for index, (image, target) in enumerate(notebook.Examples(split)[position] for position in range(3)):
+        wanted = (split.inputs[index] - split.shift) / split.scale
+        assert (image - wanted).abs().max() < 1e-5
+        assert target == split.targets[index]
