@@ -199,7 +199,11 @@ CHANGES = {
     "a template": (appended("adaptive_sharpness/page.html", "<!-- changed -->\n"), {"page": 1}, {}),
     # surprising: what lies in the middle is not missed while all that was made from it is there
     "a checkpoint that is gone": (removed("results/checkpoints/report/gat/seeds-000-001.*"), NOTHING, {}),
-    "a table that is gone": (removed("results/tables/tau.csv"), {"tau_table": 1, **FIGURES, "page": 1, "metrics": 1}, {}),
+    "a table that is gone": (
+        removed("results/tables/tau.csv"),
+        {"tau_table": 1, **FIGURES, "page": 1, "metrics": 1},
+        {},
+    ),
     "a mirror of the data": (
         configured({"datasets.abalone.sources": [{"directory": "mirror", "files": {"abalone.data": "abalone.data"}}]}),
         NOTHING,
