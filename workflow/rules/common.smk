@@ -11,6 +11,8 @@ from adaptive_sharpness import configuration, contradictions, imports, job, plan
 HERE = Path(workflow.basedir)
 
 try:
+    for path in workflow.overwrite_configfiles:
+        configuration.read(path)  # Snakemake has read it, but keeps the last of two keys of one name
     with open(HERE / "workflow/schemas/config.schema.yaml") as file:
         config.update(configuration.check(config, yaml.safe_load(file)))
 except ValueError as error:
@@ -68,7 +70,7 @@ wildcard_constraints:
     protocol="|".join(config["protocols"]),
     architecture="|".join(sorted(NETWORKS)),
     measure="|".join(config["measures"]),
-    rho=r"[0-9.e-]+|none",
+    rho=r"[0-9.e+-]+|none",
     seeds="[0-9]+-[0-9]+",
 
 

@@ -1,0 +1,10 @@
+# Reads config/config.yaml before Snakemake does, which would name neither the file nor the line of a mistake in it.
+
+import sys
+
+from adaptive_sharpness import configuration
+
+try:
+    configuration.read("config/config.yaml")
+except ValueError as error:
+    sys.exit(str(error))
