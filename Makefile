@@ -4,7 +4,7 @@ PYTHON ?= python3
 SHELL := /bin/bash
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help setup study quick test test-faults test-determinism reliability lint bench publish
+.PHONY: help setup study quick test test-faults test-determinism reliability lint bench publish audit
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 26
@@ -45,6 +45,9 @@ publish: setup ## copy the finished study's tables and figures to docs/results
 	cp results/tables/*.csv results/tables/runs.parquet docs/results/
 	cp -r results/figures/. docs/results/
 	find docs/results -name '*.sha256' -delete
+
+audit: setup ## hold the locked packages against known vulnerabilities
+	pip-audit --strict --require-hashes --disable-pip -r envs/requirements.lock
 
 .venv/complete: envs/requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \

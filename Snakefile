@@ -2,6 +2,9 @@
 # A study is config/config.yaml; the stages below stand in the order in which data passes through them.
 
 
+include: "workflow/rules/check.smk"
+
+
 configfile: "config/config.yaml"
 
 

@@ -1,5 +1,7 @@
 """What a schema cannot say of a config: names that must exist elsewhere, options that fit, radii that differ."""
 
+import json
+import math
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
@@ -7,6 +9,7 @@ from pathlib import Path
 from adaptive_sharpness import plan
 
 PACKAGE = Path(__file__).parent
+LONGEST = 120  # characters of a wrong value that a line repeats
 Name = tuple[str, str, list[str]]  # where it stands in the config, the name, and which names exist
 
 
@@ -21,6 +24,7 @@ def contradictions(config: Mapping) -> Iterator[str]:
     """
     names = (each for part in (_datasets, _protocols, _measures, _radii, _others) for each in part(config))
     yield from (unknown(*each) for each in names if each[1] not in each[2])
+    yield from _no_json(config)
     yield from _missing(config)
     for measure in config["measures"]:
         yield from _estimators(config, measure)
@@ -43,7 +47,13 @@ def unknown(where: str, name: str, allowed: list[str]) -> str:
     """
     close = get_close_matches(str(name), allowed, n=1)
     hint = f" (did you mean {close[0]}?)" if close else ""
-    return f"{where}: got {name!r}, wanted one of {', '.join(allowed)}{hint}"
+    return f"{where}: got {short(name)}, wanted one of {', '.join(allowed)}{hint}"
+
+
+def short(value) -> str:
+    """A value as a line repeats it: as Python spells it, cut where it is long."""
+    said = repr(value)
+    return said if len(said) <= LONGEST else f"{said[:LONGEST]}..."
 
 
 def modules(folder: str) -> list[str]:
@@ -117,6 +127,17 @@ def _others(config: Mapping) -> Iterator[Name]:
         yield from ((f"pools.elsewhere.{name}", name, _architectures(config)) for name in cut.get("elsewhere", {}))
 
 
+def _no_json(config: Mapping) -> Iterator[str]:
+    """Options that could not be written down beside what is made with them."""
+    for protocol, pool in config["protocols"].items():
+        for name, block in pool.items():
+            try:
+                json.dumps(block["options"], sort_keys=True, allow_nan=False)
+            except (TypeError, ValueError):
+                got = f"protocols.{protocol}.{name}.options: got {short(block['options'])}"
+                yield f"{got}, wanted texts, finite numbers, true, false, and lists and mappings of them"
+
+
 def _missing(config: Mapping) -> Iterator[str]:
     """What each architecture, and each measure on it, needs."""
     for name in _architectures(config):
@@ -147,8 +168,24 @@ def _estimators(config: Mapping, measure: str) -> Iterator[str]:
             yield f"{where}: got a module without {function}(..., *, seed), wanted one with it in {file}.py"
         allowed = [key for key in known if key not in plan.NOT_IN_CONFIG]
         yield from (unknown(f"{where}.options.{key}", key, allowed) for key in own["options"] if key not in allowed)
+        yield from (f"{where}.options.{key}: {said}" for key, said in _values(own["options"], plan.module(estimator)))
         if own.get("stacked") and "stacked" not in known:
             yield f"{where}.stacked: got {own['stacked']}, wanted none: {estimator} solves one problem at a time"
+
+
+def _values(given: Mapping, module: str) -> Iterator[tuple[str, str]]:
+    """Options of an estimator, or of one architecture, whose values it cannot take."""
+    defaults, choices = plan.options(module), plan.choices(module)
+    for key, values in given.items():
+        for value in values.values() if isinstance(values, Mapping) else [values]:
+            if key in choices and value not in choices[key]:
+                yield key, f"got {short(value)}, wanted one of {', '.join(choices[key])}"
+            elif isinstance(defaults[key], bool) and not isinstance(value, bool):
+                yield key, f"got {short(value)}, wanted true or false"
+            elif type(defaults[key]) is int and (type(value) is not int or value < 0):
+                yield key, f"got {short(value)}, wanted a whole number, at least 0"
+            elif key == "rate" and value != "training" and not (type(value) in (int, float) and 0 < value < math.inf):
+                yield key, f"got {short(value)}, wanted a finite number above 0, or training: the rate that trained it"
 
 
 def _grid(where: str, grid: list | str, block: Mapping) -> Iterator[str]:

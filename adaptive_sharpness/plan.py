@@ -121,5 +121,29 @@ def options(module: str, function: str | None = None) -> dict[str, object]:
     return found
 
 
+@cache
+def choices(module: str) -> dict[str, tuple]:
+    """Which values the function of a module's name takes, of what it takes by name and annotates with Literal[...].
+
+    Args:
+        module: see `options`.
+
+    Returns:
+        Values, by name.
+    """
+    path = PACKAGE / f"{module}.py"
+    found = {}
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.FunctionDef) and node.name == path.stem:
+            for each in node.args.kwonlyargs:
+                for part in filter(_is_literal, ast.walk(each)):
+                    found[each.arg] = tuple(ast.literal_eval(part.slice))
+    return found
+
+
+def _is_literal(node: ast.AST) -> bool:
+    return isinstance(node, ast.Subscript) and ast.unparse(node.value) == "Literal"
+
+
 def _own(value, architecture: str):
     return value.get(architecture) if isinstance(value, Mapping) else value

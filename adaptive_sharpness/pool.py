@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from adaptive_sharpness import training
+from adaptive_sharpness import sanity, training
 from adaptive_sharpness.dataset import Dataset
 from adaptive_sharpness.initialisation import initialised
 
@@ -68,12 +68,17 @@ def train(block: Mapping, dataset: Dataset, seeds: Iterable[int], device: torch.
 
     Returns:
         The trained pool, on the CPU.
+
+    Raises:
+        ValueError: if the network does not fit the data set, see `sanity.fits`.
     """
     fit = import_module(f"adaptive_sharpness.{block.get('trainer', 'training')}").train
     train_split, test_split = dataset.train.to(device), dataset.test.to(device)
     states, rows, test_losses = [], [], []
     for seed in seeds:
         network = initialised(block["network"], block["options"], block["initialisation"], seed).to(device)
+        for split in (train_split, test_split):
+            sanity.fits(block["network"], network, split)
         losses = fit(network, train_split, block["loss"], seed, **block["training"])
         train_each, _ = training.evaluate(network, train_split, block["loss"])
         test_each, accuracy = training.evaluate(network, test_split, block["loss"])

@@ -14,7 +14,7 @@ from benchmarks.work import Work
 CPU = torch.device("cpu")
 
 
-def train(work: Work, seeds: Sequence[int], checkpoint: str) -> pd.DataFrame:
+def train(work: Work, seeds: Sequence[int], checkpoint: str) -> list[dict]:
     """Train as a job does.
 
     Args:

@@ -163,8 +163,8 @@ def as_notebooks(part: str, work: Work, checkpoint: str) -> dict[str, float]:
 
     found = {}
     if part != "measure":
-        table = study.train(work, range(1), checkpoint)
-        found = table[["train_loss", "test_loss"]].iloc[0].to_dict()
+        (row,) = study.train(work, range(1), checkpoint)
+        found = {name: row[name] for name in ("train_loss", "test_loss")}
     if part != "train":
         table = study.measure(replace(work, measure={**work.measure, "hops": None}), checkpoint)
         found |= table[table["seed"] == 0][["base_loss", "sharpness"]].mean().to_dict()

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -30,10 +31,10 @@ def average_case(
     batches: Iterable,
     *,
     rho: float,
-    norm: str = "linf",
+    norm: Literal["linf", "l2"] = "linf",
     adaptive: bool | Callable[[Parameters], Parameters] = True,
     samples: int = 20,
-    perturb: str | Callable[[str], bool] = "all",
+    perturb: Literal["all", "weights", "no_normalisation"] | Callable[[str], bool] = "all",
     normalise_logits: bool = False,
     stacked: int = 1,
     states: Mapping[str, Tensor] | None = None,

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
@@ -35,7 +36,7 @@ def hessian(
     *,
     adaptive: bool | Callable[[Parameters], Parameters] = True,
     vectors: int = 10,
-    perturb: str | Callable[[str], bool] = "all",
+    perturb: Literal["all", "weights", "no_normalisation"] | Callable[[str], bool] = "all",
     normalise_logits: bool = False,
     states: Mapping[str, Tensor] | None = None,
     seed: int = 0,

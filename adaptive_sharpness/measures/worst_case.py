@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -43,9 +44,9 @@ def worst_case(
     batches: Iterable,
     *,
     rho: float,
-    norm: str = "linf",
+    norm: Literal["linf", "l2"] = "linf",
     adaptive: bool | Callable[[Parameters], Parameters] = True,
-    solver: str = "apgd",
+    solver: Literal["apgd", "pga"] = "apgd",
     steps: int = 20,
     rate: float | None = None,
     restarts: int = 0,
@@ -53,7 +54,7 @@ def worst_case(
     warm_start: WorstCase | None = None,
     keep_delta: bool = False,
     convergence: int = 0,
-    perturb: str | Callable[[str], bool] = "all",
+    perturb: Literal["all", "weights", "no_normalisation"] | Callable[[str], bool] = "all",
     normalise_logits: bool = False,
     stacked: int = 1,
     states: Mapping[str, Tensor] | None = None,

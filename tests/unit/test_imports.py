@@ -116,7 +116,7 @@ def belongings(package: Distribution) -> set[Path]:
         ("measure", {"matplotlib", "scipy", "statsmodels", "scikit-learn", "curvlinops-for-pytorch"}),
         ("tau_table", {"matplotlib", "Jinja2", "torch-geometric", "pooch"}),
         ("page", {"matplotlib", "scipy", "statsmodels", "torch-geometric"}),
-        ("tau_figure", {"scipy", "statsmodels", "torch-geometric", "Jinja2", "pyarrow"}),
+        ("tau_figure", {"statsmodels", "torch-geometric", "Jinja2", "pyarrow"}),
     ],
 )
 def test_a_package_that_a_script_does_not_import_is_left_out(script, without):

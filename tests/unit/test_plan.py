@@ -5,7 +5,8 @@ import inspect
 
 import pytest
 
-from adaptive_sharpness import contradictions, plan
+from adaptive_sharpness import contradictions, plan, problems
+from adaptive_sharpness.balls import NORMS
 
 SOUGHT = {"batches": 5, "batch_size": 64, "seed": 0, "estimator": "worst_case"}
 PGA = {**SOUGHT, "options": {"solver": "pga", "steps": 5, "rate": "training", "origin": False}}
@@ -260,3 +261,15 @@ def test_an_estimator_may_differ_by_architecture_and_where_a_measure_is_taken_is
         "lenet5": None,
     }
     assert "protocols" not in found["fcnn"]
+
+
+def test_the_choices_are_those_that_the_function_accepts():
+    solvers = importlib.import_module("adaptive_sharpness.measures.worst_case").SOLVERS
+    everything = {
+        "norm": tuple(NORMS),
+        "solver": solvers,
+        "perturb": problems.PERTURBED,
+    }
+    assert plan.choices("measures/worst_case") == everything
+    assert plan.choices("measures/average_case") == {key: everything[key] for key in ("norm", "perturb")}
+    assert plan.choices("measures/hessian") == {"perturb": everything["perturb"]}

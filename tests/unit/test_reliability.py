@@ -4,7 +4,6 @@ import math
 from itertools import combinations
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 from safetensors.numpy import save_file
@@ -126,6 +125,6 @@ def test_what_training_writes_is_read(tmp_path):
     files = {name: str(tmp_path / name) for name in ("checkpoint", "table", "test_losses")}
     losses = torch.tensor([[0.1, 0.2, 0.3], [0.4, 0.5, 0.6]], dtype=torch.float64)
     states = {"weight": torch.zeros(2, 1)}
-    Pool(states, pd.DataFrame({"seed": [7, 8]}), losses).save(**files, made_from={}, provenance={})
+    Pool(states, [{"seed": 7}, {"seed": 8}], losses).save(**files, made_from={}, provenance={})
     found = read_test_losses([{"protocol": "report", "architecture": "fcnn", "path": files["test_losses"]}])
     assert found["report", "fcnn"].loc[8].tolist() == losses[1].tolist()

@@ -1,4 +1,5 @@
-# Reads the config and holds it against its schema. Writes nothing: here is what the other stages know of the study.
+# Reads the config and holds it against its schema: here is what the other stages know of the study.
+# Writes .snakemake/run.json, which says that a run is alive.
 
 import os
 import sys
@@ -9,6 +10,8 @@ import yaml
 from adaptive_sharpness import clock, configuration, contradictions, exclusive, imports, job, plan
 
 try:
+    for path in workflow.overwrite_configfiles:
+        configuration.read(path)  # Snakemake has read it, but keeps the last of two keys of one name
     with open(workflow.source_path("../schemas/config.schema.yaml")) as file:
         config.update(configuration.check(config, yaml.safe_load(file)))
     Path(".snakemake").mkdir(exist_ok=True)
@@ -71,7 +74,7 @@ wildcard_constraints:
     protocol="|".join(config["protocols"]),
     architecture="|".join(sorted(NETWORKS)),
     measure="|".join(config["measures"]),
-    rho=r"[0-9.e-]+|none",
+    rho=r"[0-9.e+-]+|none",
     seeds="[0-9]+-[0-9]+",
 
 

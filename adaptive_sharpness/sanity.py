@@ -1,0 +1,73 @@
+"""What is refused before it becomes a number: data sets that hold none, networks that do not fit them."""
+
+import torch
+from torch import Tensor, nn
+
+from adaptive_sharpness.dataset import Dataset, Split
+
+
+def sound(name: str, dataset: Dataset) -> Dataset:
+    """Refuse a data set with an empty split, a value that is no finite number, or a class below 0.
+
+    Args:
+        name: the data set's, which the message begins with.
+        dataset: what `load` of its module returned.
+
+    Returns:
+        The data set, as it is.
+
+    Raises:
+        ValueError: if it is none, or not sound; one line that says which split, what was got and what is wanted.
+    """
+    if not isinstance(dataset, Dataset):
+        raise ValueError(f"data set {name}: load() gave {type(dataset).__name__}, wanted a Dataset")
+    for part, split in (("train", dataset.train), ("test", dataset.test)):
+        if not len(split):
+            raise ValueError(f"data set {name}, {part}: got no examples, wanted at least one")
+        for field, values in vars(split).items():
+            wrong = _not_finite(values)
+            if wrong is not None:
+                raise ValueError(f"data set {name}, {part}, {field}: got {wrong}, wanted finite numbers")
+        lowest = split.targets.min().item()
+        if not split.targets.is_floating_point() and lowest < 0:
+            raise ValueError(f"data set {name}, {part}, targets: got class {lowest}, wanted classes from 0")
+    return dataset
+
+
+def _not_finite(values: Tensor) -> str | None:
+    """The first value that is not finite, and where."""
+    wrong = ~torch.isfinite(values)
+    if not wrong.any():
+        return None
+    place = wrong.nonzero()[0].tolist()
+    return f"{values[tuple(place)].item()} at {place}"
+
+
+@torch.no_grad()
+def fits(name: str, network: nn.Module, split: Split) -> None:
+    """Refuse a network that cannot be trained on a split: losses broadcast, and would make a number of any shape.
+
+    Args:
+        name: the architecture's, which the message begins with.
+        network: on the split's device; its mode, weights and statistics stay as they are.
+        split: the examples.
+
+    Raises:
+        ValueError: if the network cannot be applied, or gives outputs that are not of the targets' shape, or that have
+            fewer classes than the targets.
+    """
+    few, training = min(2, len(split)), network.training
+    try:
+        with torch.random.fork_rng():
+            outputs = split.apply(network.eval(), torch.arange(few, device=split.targets.device))
+    except Exception as error:  # whatever a user's forward() or torch finds wrong with the examples
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise ValueError(f"network {name}: cannot be applied to the data set: {reason}") from error
+    network.train(training)
+    got, wanted = list(outputs.shape), list(split.targets[:few].shape)
+    if split.targets.is_floating_point():
+        if got != wanted:
+            raise ValueError(f"network {name}: got outputs {got} for {few} examples, wanted {wanted} like the targets")
+    elif len(got) != 2 or got[0] != few or got[1] <= split.targets.max():
+        classes = split.targets.max().item() + 1
+        raise ValueError(f"network {name}: got outputs {got} for {few} examples, wanted [{few}, at least {classes}]")

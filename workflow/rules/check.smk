@@ -1,0 +1,11 @@
+# Reads config/config.yaml before Snakemake does, which would name neither the file nor the line of a mistake in it.
+
+import sys
+
+from adaptive_sharpness import configuration
+
+try:
+    if not workflow.modifier.is_module:  # another workflow's config is its own
+        configuration.read("config/config.yaml")
+except ValueError as error:
+    sys.exit(str(error))
