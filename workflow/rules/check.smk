@@ -5,7 +5,7 @@ import sys
 from adaptive_sharpness import configuration
 
 try:
-    if not workflow.modifier.is_module:  # another workflow's config is its own
+    if not workflow.modifier.skip_configfile:  # where this is a module of another workflow
         configuration.read("config/config.yaml")
 except ValueError as error:
     sys.exit(str(error))
