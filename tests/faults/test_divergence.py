@@ -142,7 +142,8 @@ def test_a_network_whose_training_diverges_leaves_the_other_as_it_is(study):
     assert after[["n", "left_out"]].to_numpy().tolist() == np.where(fcnn.to_numpy()[:, None], [0, 4], [4, 0]).tolist()
     assert set(after.loc[fcnn, "reason"]) == {"0 usable models, wanted at least 3"}
     of_table = ["p_holm"]  # the correction is over all rows that have a tau
-    pd.testing.assert_frame_equal(after[~fcnn].drop(columns=of_table), before[~fcnn].drop(columns=of_table))
+    others = (table.drop(columns=of_table) for table in (after[~fcnn], before[~fcnn]))
+    pd.testing.assert_frame_equal(*others, check_dtype=False)  # a column without a text is read as one of numbers
     log = study.read("logs/train/report/fcnn/seeds-000-001.log").decode()
     assert [line.split(" ", 2)[2] for line in log.splitlines() if "diverged" in line] == [
         f"seed {seed} diverged: it counts in no tau" for seed in (0, 1)

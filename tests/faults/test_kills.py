@@ -63,7 +63,9 @@ def test_a_job_that_is_killed_leaves_the_others_running(nothing, undisturbed):
 
 
 def ended_and_taken_up(study: Study, undisturbed: Study, jobs: int, delay: float, number: int) -> None:
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job would ignore it
     process = study.start(*ONE_CORE, start_new_session=True)
+    signal.signal(signal.SIGINT, before)
     begun(study, process, jobs)
     time.sleep(delay)
     assert process.poll() is None, "the run was over before it could be ended"
