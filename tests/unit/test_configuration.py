@@ -425,6 +425,6 @@ def test_each_training_default_of_the_schema_is_pythons():
 
 
 def test_each_other_default_of_the_schema_is_the_shipped_configs():
-    shipped = {".seeds": CONFIG["seeds"], ".seeds_per_job": CONFIG["seeds_per_job"]}
+    shipped = {f".{key}": CONFIG[key] for key in ("seeds", "seeds_per_job", "only")}
     folders = {".pathvars.results": "results", ".pathvars.logs": "logs"}  # Snakemake's own
     assert {path: value for path, value in DEFAULTS.items() if not path.startswith(TRAINING)} == shipped | folders
