@@ -26,7 +26,7 @@ SMALL = {
         "hessian": {"fcnn": "none"},
     },
 }
-TIMEOUT = 900  # seconds for a call of Snakemake
+TIMEOUT = 1800  # seconds for a call of Snakemake
 LAST = "results/sharpness/report/gat/report_pga/rho-0.02/seeds-002-003.parquet"
 
 
