@@ -96,7 +96,7 @@ def test_another_user_gets_the_same_numbers(undisturbed):
         for folder in ("results/checkpoints", "results/sharpness", "results/tables"):
             shutil.rmtree(study.folder / folder)
         subprocess.run(["chown", "-R", "nobody", place], check=True)
-        run = study.snakemake(*ONE_CORE, **other)
+        run = study.finish(study.start(*ONE_CORE, **other))
         assert run.code == 0, run.output
         assert run.jobs == {"train": 2, "measure": 2, "runs_table": 1, "estimates_table": 1, "tau_table": 1}
         assert differing(study, undisturbed) == []
