@@ -8,6 +8,8 @@ from functools import cache
 from importlib.metadata import packages_distributions, version
 from pathlib import Path
 
+from adaptive_sharpness.checksums import sha256
+
 PACKAGE = Path(__file__).resolve().parent
 _NOT_INSTALLED = sys.stdlib_module_names | {PACKAGE.name}
 
@@ -56,7 +58,7 @@ def digest(*files: Path) -> str:
     Returns:
         Hexadecimal digits.
     """
-    lines = [f"{_name(path)} {hashlib.sha256(path.read_bytes()).hexdigest()}\n" for path in closure(*files)]
+    lines = [f"{_name(path)} {sha256(path)}\n" for path in closure(*files)]
     lines += [f"{name}=={number}\n" for name, number in distributions(*files).items()]
     return hashlib.sha256("".join(sorted(lines)).encode()).hexdigest()
 

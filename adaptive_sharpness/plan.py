@@ -111,14 +111,7 @@ def options(module: str, function: str | None = None) -> dict[str, object]:
     Returns:
         Defaults, by name; empty if the module has no such function.
     """
-    path = PACKAGE / f"{module}.py"
-    tree = ast.parse(path.read_text())
-    found = {}
-    for node in tree.body:
-        if isinstance(node, ast.FunctionDef) and node.name == (function or path.stem):
-            pairs = zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)
-            found = {each.arg: ast.literal_eval(value) if value else None for each, value in pairs}
-    return found
+    return {each.arg: ast.literal_eval(value) if value else None for each, value in _keywords(module, function)}
 
 
 @cache
@@ -131,14 +124,17 @@ def choices(module: str) -> dict[str, tuple]:
     Returns:
         Values, by name.
     """
+    literals = ((each.arg, part) for each, _ in _keywords(module) for part in filter(_is_literal, ast.walk(each)))
+    return {name: tuple(ast.literal_eval(part.slice)) for name, part in literals}
+
+
+def _keywords(module: str, function: str | None = None) -> list[tuple[ast.arg, ast.expr | None]]:
+    """What a function takes by name, each with its default; nothing if the module has no such function."""
     path = PACKAGE / f"{module}.py"
-    found = {}
     for node in ast.parse(path.read_text()).body:
-        if isinstance(node, ast.FunctionDef) and node.name == path.stem:
-            for each in node.args.kwonlyargs:
-                for part in filter(_is_literal, ast.walk(each)):
-                    found[each.arg] = tuple(ast.literal_eval(part.slice))
-    return found
+        if isinstance(node, ast.FunctionDef) and node.name == (function or path.stem):
+            return list(zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True))
+    return []
 
 
 def _is_literal(node: ast.AST) -> bool:

@@ -41,6 +41,11 @@ class Bench(AbstractContextManager):
         """A number that says how much is done: the one, or in a smoke test the other."""
         return smoke if self.smoke else full
 
+    @property
+    def few(self) -> dict[str, int]:
+        """How much of a table a smoke test uses, for `dataset`; otherwise all of it."""
+        return {"train": 200, "test": 50} if self.smoke else {}
+
     def dataset(self, name: str, *, train: int | None = None, test: int | None = None) -> Path:
         """A data set, prepared once.
 

@@ -15,15 +15,14 @@ def rows(bench: Bench) -> list[Row]:
     Returns:
         Two rows.
     """
-    few = {"train": 200, "test": 50} if bench.smoke else {}
     text = work(
         "fcnn",
         "report",
-        bench.dataset("abalone", **few),
+        bench.dataset("abalone", **bench.few),
         epochs=bench.size(4, 1),
         ascent={"batches": bench.size(50, 2)},
     )
-    released_data = bench.dataset("abalone_released", **few)
+    released_data = bench.dataset("abalone_released", **bench.few)
     # A third of the notebook's 12 epochs and of its 318 steps.
     released = work("fcnn", "released", released_data, epochs=bench.size(4, 1), ascent={"epochs": bench.size(2, 1)})
     return [

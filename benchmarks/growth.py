@@ -53,11 +53,10 @@ def _tables(bench: Bench) -> list[Row]:
 
 def _shards(bench: Bench) -> list[Row]:
     """A job of the same size at the end of a pool of 500, and at the end of one of 50."""
-    few = {"train": 200, "test": 50} if bench.smoke else {}
     each = work(
         "fcnn",
         "report",
-        bench.dataset("abalone", **few),
+        bench.dataset("abalone", **bench.few),
         epochs=bench.size(4, 1),
         ascent={"batches": bench.size(50, 1)},
     )
@@ -80,8 +79,9 @@ def _shards(bench: Bench) -> list[Row]:
 
 def _radii(bench: Bench) -> list[Row]:
     """Measuring at several radii, as the study does it, each anew."""
-    few = {"train": 200, "test": 50} if bench.smoke else {}
-    each = work("fcnn", "report", bench.dataset("abalone", **few), epochs=1, ascent={"batches": bench.size(50, 1)})
+    each = work(
+        "fcnn", "report", bench.dataset("abalone", **bench.few), epochs=1, ascent={"batches": bench.size(50, 1)}
+    )
     checkpoint = str(bench.folder / "radii.safetensors")
     bench.study[0].submit(radii, each, 0, checkpoint, bench.size(10, 1)).result()
 

@@ -21,16 +21,10 @@ def main(file: str, begun: float) -> None:
 
 def _train(given: dict, begun: float) -> dict[str, float]:
     from adaptive_sharpness import job, pool
-    from adaptive_sharpness.dataset import Dataset
 
     block = given["architecture"]
     import_module(f"adaptive_sharpness.architectures.{block['network']}")  # as it comes to pass later in a job
-    job.start(given["log"], 1)
-    device = job.device(0)
-    started = time.time()
-    dataset = Dataset.read(given["dataset"])
-    made_from = job.made_from(block, given["dataset"])
-    read = time.time()
+    device, dataset, made_from, started, read = _read(given)
     trained = pool.train(block, dataset, range(*given["seeds"]), device)
     computed = time.time()
     paths = (given["checkpoint"], f"{given['checkpoint']}.csv", f"{given['checkpoint']}.losses")
@@ -40,21 +34,27 @@ def _train(given: dict, begun: float) -> dict[str, float]:
 
 def _measure(given: dict, begun: float) -> dict[str, float]:
     from adaptive_sharpness import job, measuring
-    from adaptive_sharpness.dataset import Dataset
 
     block, measure = given["architecture"], given["measure"]
     import_module(f"adaptive_sharpness.architectures.{block['network']}")
     import_module(f"adaptive_sharpness.measures.{measure['estimator']}")
-    job.start(given["log"], 1)
-    device = job.device(0)
-    started = time.time()
-    dataset = Dataset.read(given["dataset"])
-    made_from = job.made_from(block, given["dataset"])
-    read = time.time()
+    device, dataset, made_from, started, read = _read(given)
     found = measuring.sharpness(block, measure, given["rho"], given["checkpoint"], made_from, dataset, device)
     computed = time.time()
     found.assign(**job.provenance(device)).to_parquet(f"{given['checkpoint']}.parquet", index=False)
     return _parts(begun, started, read, computed)
+
+
+def _read(given: dict) -> tuple:
+    """Device, data set and what determines a checkpoint; when the job began to read, and when it had read."""
+    from adaptive_sharpness import job
+    from adaptive_sharpness.dataset import Dataset
+
+    job.start(given["log"], 1)
+    device = job.device(0)
+    started = time.time()
+    dataset = Dataset.read(given["dataset"])
+    return device, dataset, job.made_from(given["architecture"], given["dataset"]), started, time.time()
 
 
 def _parts(begun: float, started: float, read: float, computed: float) -> dict[str, float]:

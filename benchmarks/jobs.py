@@ -59,10 +59,9 @@ def rows(bench: Bench) -> list[Row]:
 def _scaled(bench: Bench, network: str, kind: str) -> dict[str, float]:
     """A job with its time to compute as it would be with all models and epochs."""
     data, epochs, *models = JOBS[network]
-    few = {"train": 200, "test": 50} if bench.smoke else {}
     trained, here = TRAINED.get(network, epochs), models[kind == "measure"]
     ascent = {"batches": bench.size(50, 1)}
-    each = work(network, "report", bench.dataset(data, **few), epochs=bench.size(trained, 1), ascent=ascent)
+    each = work(network, "report", bench.dataset(data, **bench.few), epochs=bench.size(trained, 1), ascent=ascent)
     name = f"job-{network}-{kind}"
     if kind == "measure":
         _checkpoint(bench, each, bench.size(here, 1), name)

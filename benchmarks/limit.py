@@ -29,7 +29,7 @@ def rows(bench: Bench) -> list[Row]:
     """
     images = bench.size(1920, 128)
     data = {
-        "fcnn": bench.dataset("abalone", **({"train": 200, "test": 50} if bench.smoke else {})),
+        "fcnn": bench.dataset("abalone", **bench.few),
         "lenet5": bench.dataset("fashion_mnist", train=images, test=images // 6),
         "gat": bench.dataset("cora"),
     }
