@@ -1,5 +1,6 @@
 """What every job of the study does first: open its log, limit its threads, choose its device."""
 
+import ctypes
 import json
 import logging
 import platform
@@ -28,6 +29,15 @@ def start(log: str, threads: int = 1) -> None:
     sys.excepthook = _last_words
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(threads)
+        keep_memory()
+
+
+def keep_memory() -> None:
+    """Let glibc keep what a step frees for the next one: what it gives back is cleared when it is taken anew."""
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # only glibc has it
+    if mallopt:
+        mallopt(-3, 1 << 25)  # M_MMAP_THRESHOLD: the most it takes
+        mallopt(-1, 1 << 30)  # M_TRIM_THRESHOLD: give back only what lies idle beyond it
 
 
 def _last_words(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

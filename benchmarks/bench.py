@@ -94,7 +94,10 @@ def seconds(function: Callable[[], object]) -> float:
 def _one_thread() -> None:
     import torch  # not before: this process itself must not be large
 
+    from adaptive_sharpness import job
+
     torch.set_num_threads(1)
+    job.keep_memory()
 
 
 def _prepare(name: str, raw: Path, path: Path, train: int | None, test: int | None) -> None:

@@ -78,6 +78,33 @@ def test_a_job_without_torch_starts_without_it(log):
     assert done.stdout == "False\n"
 
 
+PAGES_OF_A_STEP = """
+import resource
+import torch
+
+def faults():
+    for _ in range(20):  # as a step does: some blocks of megabytes that live at once, then none
+        blocks = [torch.ones(2 * 10**6) for _ in range(12)]
+        del blocks
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+
+faults()
+before = faults()
+print((faults() - before) / 20)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the system's memory allocator is not glibc's")
+def test_a_job_keeps_the_memory_of_a_step_for_the_next_one():
+    keep = "from adaptive_sharpness import job; job.keep_memory()"
+    plain, kept = (
+        float(subprocess.check_output([sys.executable, "-c", code]))
+        for code in (PAGES_OF_A_STEP, keep + PAGES_OF_A_STEP)
+    )
+    assert plain > 100  # else there is nothing to gain
+    assert kept < 1
+
+
 def test_a_job_without_a_gpu_computes_on_the_cpu():
     assert job.device(0) == torch.device("cpu")
 
