@@ -1,7 +1,7 @@
 """Work that the notebooks' way and the study's way both do: to train some models and to measure them at one radius."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
@@ -28,12 +28,6 @@ class Work:
     measure: Mapping
     rho: float
     dataset: str
-
-    def shorter(self, epochs: int) -> "Work":
-        """The same with no more than so many epochs of training."""
-        training = dict(self.architecture["training"])
-        training |= {key: min(training[key], epochs) for key in ("min_epochs", "max_epochs")}
-        return replace(self, architecture={**self.architecture, "training": training})
 
 
 def work(network: str, protocol: str, dataset: Path, *, epochs: int, ascent: Mapping[str, int]) -> Work:
