@@ -27,7 +27,7 @@ def rows(bench: Bench) -> list[Row]:
     released = work("fcnn", "released", released_data, epochs=bench.size(4, 1), ascent={"epochs": bench.size(2, 1)})
     return [
         versus.row(
-            bench, "fcnn", "text's protocol: train, measure at one rho", text, models=(3, 10), least=10, tolerance=1e-4
+            bench, "fcnn", "text's protocol: train, measure at one rho", text, models=(2, 10), least=10, tolerance=1e-4
         ),
         versus.row(
             bench,

@@ -80,7 +80,7 @@ def _shards(bench: Bench) -> list[Row]:
 def _radii(bench: Bench) -> list[Row]:
     """Measuring at several radii, as the study does it, each anew."""
     each = work(
-        "fcnn", "report", bench.dataset("abalone", **bench.few), epochs=1, ascent={"batches": bench.size(50, 1)}
+        "fcnn", "report", bench.dataset("abalone", **bench.few), epochs=1, ascent={"batches": bench.size(10, 1)}
     )
     checkpoint = str(bench.folder / "radii.safetensors")
     bench.study[0].submit(radii, each, 0, checkpoint, bench.size(10, 1)).result()
@@ -147,7 +147,7 @@ def _dispatch(bench: Bench) -> Row:
         options = ("--cores", 1, "--forceall", "--config", f"jobs={jobs}")
         return seconds(lambda: bench.run("snakemake", *options, folder=folder))
 
-    count = bench.size(21, 2)
+    count = bench.size(11, 2)
     pairs = in_turn(partial(wall, count), partial(wall, 1), bench.pairs, warm=False)
     each = [((many - one) / (count - 1), one) for many, one in pairs]
     return Row("growth", "dispatch of a job", "one more job", "start-up and one job", "s", each)

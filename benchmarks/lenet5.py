@@ -15,7 +15,7 @@ def rows(bench: Bench) -> list[Row]:
     Returns:
         Three rows.
     """
-    images, epochs = bench.size(960, 128), bench.size(7, 1)
+    images, epochs = bench.size(640, 128), bench.size(7, 1)
     text, released = _work(bench, "report", images, epochs), _work(bench, "released", images, epochs)
     # Two steps: with batch norm, losses that differ by rounding differ by a hundredth after ten.
     two, two_released = _work(bench, "report", 128, 1), _work(bench, "released", 128, 1)
