@@ -100,10 +100,14 @@ class Traffic(TorchDispatchMode):
         if not function.is_view:
             tensors = [each for each in tree_leaves((arguments, keywords, results)) if isinstance(each, torch.Tensor)]
             self.launches += 1
-            self.bytes += sum(
-                each.untyped_storage().nbytes() if 0 in each.stride() else each.nbytes for each in tensors
-            )
+            self.bytes += sum(map(_bytes, tensors))
         return results
+
+
+def _bytes(tensor: torch.Tensor) -> int:
+    if tensor.layout == torch.sparse_csr:
+        return sum(part.nbytes for part in (tensor.crow_indices(), tensor.col_indices(), tensor.values()))
+    return tensor.untyped_storage().nbytes() if 0 in tensor.stride() else tensor.nbytes
 
 
 def counted(network: str, problems: Sequence[int] = COUNTED) -> dict[int, dict[str, int]]:
