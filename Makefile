@@ -36,7 +36,7 @@ lint: setup ## check style and workflow
 	snakefmt --check .
 	snakemake --lint
 
-bench: setup ## measure how fast all is, in a quarter of an hour on a quiet machine: benchmarks/results
+bench: setup ## measure how fast all is, on a quiet machine: benchmarks/results
 	snakemake data
 	python -m benchmarks
 
