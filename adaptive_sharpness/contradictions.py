@@ -118,7 +118,7 @@ def _radii(config: Mapping) -> Iterator[Name]:
 
 def _others(config: Mapping) -> Iterator[Name]:
     yield from (("only", name, _architectures(config)) for name in only(config))
-    for key in ("seeds", "ladder"):
+    for key in ("seeds", "seeds_per_job", "ladder"):
         named = config.get(key) if isinstance(config.get(key), Mapping) else {}
         yield from ((f"{key}.{name}", name, _architectures(config)) for name in named)
     if cut := config.get("pools"):
@@ -145,6 +145,8 @@ def _missing(config: Mapping) -> Iterator[str]:
             yield f"rho: got no radii for {name}, wanted some under at least one measure, such as {name}: [0.01, 0.1]"
         if plan.seeds(config, name) is None:
             yield f"seeds.{name}: is missing, wanted a whole number of models, at least 1"
+        if plan.seeds_per_job(config, name) is None:
+            yield f"seeds_per_job.{name}: is missing, wanted a whole number of models a job, at least 1"
     for measure, grids in config["rho"].items():
         for name in grids:
             block = plan.measure(config, measure, name)

@@ -36,6 +36,11 @@ def seeds(config: Mapping, architecture: str) -> int:
     return _own(config["seeds"], architecture)
 
 
+def seeds_per_job(config: Mapping, architecture: str) -> int:
+    """How many models of an architecture one job trains or measures."""
+    return _own(config["seeds_per_job"], architecture)
+
+
 def taken(config: Mapping, name: str, protocol: str) -> bool:
     """Whether a measure is taken on the pools of a protocol; on all, unless its block names some."""
     return protocol in config["measures"][name].get("protocols", [protocol])

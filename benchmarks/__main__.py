@@ -15,7 +15,7 @@ from benchmarks.machine import description
 from benchmarks.pairs import table
 from benchmarks.work import ROOT
 
-TOPICS = ("fcnn", "lenet5", "gat", "limit", "workflow", "growth", "device")
+TOPICS = ("fcnn", "lenet5", "gat", "limit", "workflow", "growth", "device", "profile")
 
 
 def main() -> None:

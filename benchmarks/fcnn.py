@@ -3,7 +3,7 @@
 from benchmarks import versus
 from benchmarks.bench import Bench
 from benchmarks.pairs import Row
-from benchmarks.work import work
+from benchmarks.work import Work, work
 
 
 def rows(bench: Bench) -> list[Row]:
@@ -15,28 +15,30 @@ def rows(bench: Bench) -> list[Row]:
     Returns:
         Two rows.
     """
-    text = work(
-        "fcnn",
-        "report",
-        bench.dataset("abalone", **bench.few),
-        epochs=bench.size(4, 1),
-        ascent={"batches": bench.size(50, 2)},
-    )
-    released_data = bench.dataset("abalone_released", **bench.few)
-    # A third of the notebook's 12 epochs and of its 318 steps.
-    released = work("fcnn", "released", released_data, epochs=bench.size(4, 1), ascent={"epochs": bench.size(2, 1)})
+    text, released = works(bench).values()
+    words = "text's protocol: train, measure at one rho"
+    more = {"protocol": "released", "models": (2, 4), "least": 8, "tolerance": 1e-3}
     return [
-        versus.row(
-            bench, "fcnn", "text's protocol: train, measure at one rho", text, models=(2, 10), least=10, tolerance=1e-4
-        ),
-        versus.row(
-            bench,
-            "fcnn",
-            "released notebook's work",
-            released,
-            protocol="released",
-            models=(2, 4),
-            least=8,
-            tolerance=1e-3,
-        ),
+        versus.row(bench, "fcnn", words, text, models=(2, 10), least=10, tolerance=1e-4),
+        versus.row(bench, "fcnn", "released notebook's work", released, **more),
     ]
+
+
+def works(bench: Bench) -> dict[str, Work]:
+    """What is done, by protocol: "report" is the text's.
+
+    Args:
+        bench: the run.
+
+    Returns:
+        All epochs and batches of the text; a third of the notebook's 12 epochs and of its 318 steps of ascent.
+    """
+    epochs, data = (
+        bench.size(4, 1),
+        {name: bench.dataset(name, **bench.few) for name in ("abalone", "abalone_released")},
+    )
+    ascents = {"report": {"batches": bench.size(50, 2)}, "released": {"epochs": bench.size(2, 1)}}
+    return {
+        protocol: work("fcnn", protocol, dataset, epochs=epochs, ascent=ascents[protocol])
+        for protocol, dataset in zip(ascents, data.values(), strict=True)
+    }

@@ -1,16 +1,19 @@
 """How cost grows: with seeds, with radii, and with jobs."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
 from benchmarks import jobs, workflow
-from benchmarks.bench import Bench, seconds
+from benchmarks.bench import PROCESSES, Bench, seconds
 from benchmarks.pairs import Row, in_turn
 from benchmarks.work import Work, work
 
+Pairs = Sequence[tuple[float, float]]
 SEEDS = (10, 100, 500)  # against 50
 RADII = (4, 16)  # against 1
+SHARD = 5  # models; the fewer, the more of a job is start-up
 DISPATCH = """
 rule all:
     input: [f"{number}.txt" for number in range(int(config["jobs"]))]
@@ -30,23 +33,37 @@ def rows(bench: Bench) -> list[Row]:
     Returns:
         Rows; time a seed, a radius or a job, but for memory.
     """
-    return [*_tables(bench), *_shards(bench), *_radii(bench), *_dag(bench), _dispatch(bench)]
+    tables, shards, dispatch = _tables(bench), _shards(bench), _dispatch(bench)
+    whole = _whole(shards[0].pairs, tables[-2].pairs, dispatch.pairs, bench.size(SHARD, 1))
+    return [whole, *tables, *shards, *_radii(bench), *_dag(bench), dispatch]
+
+
+def _whole(shards: Pairs, tables: Pairs, dispatches: Pairs, size: int) -> Row:
+    """A study of FCNN with 500 seeds against one with 50, put together from its parts, which were measured."""
+
+    def wall(seeds: int, shard: float, table: float, more: float, start: float) -> float:
+        return start + seeds / size * (shard + 2 * more) / PROCESSES + seeds * table
+
+    pairs = [
+        (wall(500, shard[0], table[0], *dispatch), wall(50, shard[1], table[1], *dispatch))
+        for shard, table, dispatch in zip(shards, tables, dispatches, strict=True)
+    ]
+    return Row("growth", "fcnn: study of 500 seeds, from its parts", "500 seeds", "50 seeds", "s", pairs, most=10)
 
 
 def _tables(bench: Bench) -> list[Row]:
     found = []
 
     def measured(models: int) -> dict[str, float]:
-        return json.loads(bench.run("benchmarks.made_up", models, 1))
+        return json.loads(bench.run("benchmarks.made_up", models))
 
     few = bench.size(50, 8)
     for seeds in [12] if bench.smoke else SEEDS:
         pairs = in_turn(partial(measured, seeds), partial(measured, few), bench.pairs, warm=False)
         times = [(large["seconds"] / seeds, small["seconds"] / few) for large, small in pairs]
         memory = [(large["peak"], small["peak"]) for large, small in pairs]
-        most = 1 if seeds == 500 else None
         names = (f"{seeds} seeds", f"{few} seeds")
-        found.append(Row("growth", f"tau table: {seeds} seeds, time a seed", *names, "s", times, most=most))
+        found.append(Row("growth", f"tau table: {seeds} seeds, time a seed", *names, "s", times))
         found.append(Row("growth", f"tau table: {seeds} seeds, memory", *names, "MB", memory))
     return found
 
@@ -60,7 +77,7 @@ def _shards(bench: Bench) -> list[Row]:
         epochs=bench.size(4, 1),
         ascent={"batches": bench.size(50, 1)},
     )
-    size = bench.size(jobs.MODELS, 1)
+    size = bench.size(SHARD, 1)
 
     def measured(seeds: int) -> tuple[float, float]:
         done = [jobs.run(bench, kind, each, (seeds - size, seeds), "growth") for kind in ("train", "measure")]
@@ -79,11 +96,9 @@ def _shards(bench: Bench) -> list[Row]:
 
 def _radii(bench: Bench) -> list[Row]:
     """Measuring at several radii, as the study does it, each anew."""
-    each = work(
-        "fcnn", "report", bench.dataset("abalone", **bench.few), epochs=1, ascent={"batches": bench.size(10, 1)}
-    )
+    each = work("fcnn", "report", bench.dataset("abalone", **bench.few), epochs=1, ascent={"batches": bench.size(5, 1)})
     checkpoint = str(bench.folder / "radii.safetensors")
-    bench.study[0].submit(radii, each, 0, checkpoint, bench.size(10, 1)).result()
+    bench.study[0].submit(radii, each, 0, checkpoint, bench.size(4, 1)).result()
 
     def measured(count: int) -> float:
         return bench.study[0].submit(radii, each, count, checkpoint).result() / count
@@ -116,23 +131,24 @@ def radii(each: Work, count: int, checkpoint: str, train: int = 0) -> float:
 
 
 def _dag(bench: Bench) -> list[Row]:
-    """A dry run of studies of about 1,000 and 10,000 jobs: a training and a measuring job a seed."""
+    """A dry run of studies of about 1,000 and 10,000 jobs: one that trains and one that measures for each model."""
 
-    def planned(seeds: int) -> tuple[float, float]:
-        config = {**workflow.STUDY, "only": "fcnn", "seeds": seeds, "seeds_per_job": 1}
-        folder = bench.folder / f"dag-{seeds}"
+    def planned(jobs: int) -> tuple[float, float]:
+        rho = {"report_pga": {"fcnn": [0.025], "gat": [0.02]}}
+        folder = bench.folder / f"dag-{jobs}"
         if not folder.exists():
-            workflow.project(bench, folder.name, {**config, "rho": {"report_pga": {"fcnn": [0.025]}}})
+            config = {**workflow.STUDY, "seeds": jobs // 4, "seeds_per_job": 1, "rho": rho}
+            workflow.project(bench, folder.name, config)
         wall = workflow.snakemake(bench, folder, "-n", "sharpness")
-        return wall / seeds, float((folder / "peak").read_text())
+        return wall / jobs, float((folder / "peak").read_text())
 
-    large, small = bench.size(5000, 8), bench.size(500, 4)
+    large, small = bench.size(10_000, 16), bench.size(1_000, 8)
     pairs = in_turn(partial(planned, large), partial(planned, small), bench.pairs, warm=False)
-    names = (f"{2 * large:,} jobs", f"{2 * small:,} jobs")
+    names = (f"{large:,} jobs", f"{small:,} jobs")
     times, memory = zip(*([*zip(*pair, strict=True)] for pair in pairs), strict=True)
     return [
-        Row("growth", f"dry run of {2 * large:,} jobs, time a job", *names, "s for 2 jobs", times),
-        Row("growth", f"dry run of {2 * large:,} jobs, memory", *names, "MB", memory),
+        Row("growth", f"dry run of {large:,} jobs, time a job", *names, "s", times),
+        Row("growth", f"dry run of {large:,} jobs, memory", *names, "MB", memory),
     ]
 
 
@@ -147,7 +163,7 @@ def _dispatch(bench: Bench) -> Row:
         options = ("--cores", 1, "--forceall", "--config", f"jobs={jobs}")
         return seconds(lambda: bench.run("snakemake", *options, folder=folder))
 
-    count = bench.size(11, 2)
+    count = bench.size(6, 2)
     pairs = in_turn(partial(wall, count), partial(wall, 1), bench.pairs, warm=False)
     each = [((many - one) / (count - 1), one) for many, one in pairs]
     return Row("growth", "dispatch of a job", "one more job", "start-up and one job", "s", each)

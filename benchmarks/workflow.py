@@ -1,6 +1,7 @@
 """What Snakemake adds to the jobs of a study, and where the time of a job goes."""
 
 import csv
+import shutil
 from pathlib import Path
 from time import perf_counter
 
@@ -31,7 +32,9 @@ def rows(bench: Bench) -> list[Row]:
     Returns:
         Two rows, and those of the jobs.
     """
-    done = [_run(bench, turn) for turn in range(bench.pairs)]
+    folder = project(bench, "study", SMOKE if bench.smoke else STUDY)
+    snakemake(bench, folder, "data")  # its jobs leave no benchmark
+    done = [_run(bench, folder) for _ in range(bench.pairs)]
     told = ("workflow", "small study: all of Snakemake")
     whole = [(wall * PROCESSES, own) for wall, _, own in done]
     started = [((wall - start) * PROCESSES, own) for wall, start, own in done]
@@ -86,10 +89,10 @@ def snakemake(bench: Bench, folder: Path, *arguments: object) -> float:
     return perf_counter() - begun
 
 
-def _run(bench: Bench, turn: int) -> tuple[float, float, float]:
+def _run(bench: Bench, folder: Path) -> tuple[float, float, float]:
     """Wall time, that of a dry run of it, and the sum over its jobs of the time that their scripts ran."""
-    folder = project(bench, f"study-{turn}", SMOKE if bench.smoke else STUDY)
-    snakemake(bench, folder, "data")  # its jobs leave no benchmark
+    for made in ("checkpoints", "sharpness", "benchmarks"):
+        shutil.rmtree(folder / "results" / made, ignore_errors=True)
     start, wall = snakemake(bench, folder, "-n", "sharpness"), snakemake(bench, folder, "sharpness")
     return wall, start, sum(map(_seconds, (folder / "results/benchmarks").rglob("*.tsv")))
 

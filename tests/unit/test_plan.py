@@ -273,3 +273,8 @@ def test_the_choices_are_those_that_the_function_accepts():
     assert plan.choices("measures/worst_case") == everything
     assert plan.choices("measures/average_case") == {key: everything[key] for key in ("norm", "perturb")}
     assert plan.choices("measures/hessian") == {"perturb": everything["perturb"]}
+
+
+def test_the_models_of_a_job_may_differ_by_architecture():
+    assert [plan.seeds_per_job({"seeds_per_job": {"fcnn": 20, "gat": 5}}, name) for name in ("fcnn", "gat")] == [20, 5]
+    assert plan.seeds_per_job({"seeds_per_job": 10}, "fcnn") == 10

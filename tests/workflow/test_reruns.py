@@ -146,6 +146,11 @@ CHANGES = {
         {"train": 2, "measure": 9, **TABLES},
         {-1: {"seeds-000-003"}},
     ),
+    "models a job of one architecture": (
+        configured({"seeds_per_job": {"fcnn": 2, "gat": 4, "lenet5": 2}}),
+        {"train": 1, "measure": 4, **TABLES},
+        {3: {"gat"}, -1: {"seeds-000-003"}},
+    ),
     "an architecture less": (
         configured({"only": "gat"}),
         {**TABLES, "scatter_figure": 3},

@@ -31,7 +31,7 @@ GPU = min(job.gpus(), 1)
 
 def _shards(pool):
     """Ranges of a pool's seeds, each one job's, such as 000-009."""
-    size, end = config["seeds_per_job"], plan.seeds(config, pool["architecture"])
+    size, end = plan.seeds_per_job(config, pool["architecture"]), plan.seeds(config, pool["architecture"])
     return [f"{first:03d}-{min(first + size, end) - 1:03d}" for first in range(0, end, size)]
 
 
