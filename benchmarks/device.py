@@ -5,7 +5,9 @@ gradient step is counted, and from it the time on an accelerator estimated: on p
 """
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 
 import torch
 from torch.nn import functional
@@ -13,7 +15,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
-from adaptive_sharpness import worst_case
+from adaptive_sharpness import job, worst_case
 from adaptive_sharpness.architectures import build
 from benchmarks.bench import Bench, seconds
 from benchmarks.pairs import Row, in_turn
@@ -24,10 +26,11 @@ PEAK, BANDWIDTH, LAUNCH = 67e12, 3.35e12, 5e-6
 COUNTED = (2, 4)  # problems; with one alone other operations run
 STACKED = (12, 144, 600)  # estimated for
 MEASURED = {
-    "cpu": {"fcnn": (50,), "lenet5": (4,), "gat": (4,)},
+    "cpu": {"fcnn": (100,), "lenet5": (4,), "gat": (4,)},
     "cuda": dict.fromkeys(("fcnn", "lenet5", "gat"), (12, 144, 600)),
 }
 STEPS = 3
+REPORT = 5
 
 
 def rows(bench: Bench) -> list[Row]:
@@ -40,6 +43,7 @@ def rows(bench: Bench) -> list[Row]:
         For each network a row a number of stacked problems, and one for the estimate.
     """
     device = "cuda" if torch.cuda.is_available() else "cpu"
+    job.keep_memory()
     found, lines = [], []
     for network in ("fcnn",) if bench.smoke else MEASURED[device]:
         for stacked in (2,) if bench.smoke else MEASURED[device][network]:
@@ -47,6 +51,8 @@ def rows(bench: Bench) -> list[Row]:
             pairs = _in_turn(bench, problems, stacked)
             words = f"{network}: {stacked} problems at once on {device}"
             found.append(Row("device", words, "one at a time", "stacked", "s a problem and step", pairs))
+            if (device, network) == ("cpu", "fcnn"):
+                found.append(_calls(bench, problems, stacked))
         counts = counted(network)
         lines += [{"network": network, "stacked": P, **estimated(counts, P)} for P in STACKED]
         guess = [(min(pair), lines[-1]["estimated s"] / STACKED[-1]) for pair in pairs]
@@ -86,6 +92,17 @@ class Problems:
         worst_case(self._pool, self._loss, self._batches, rho=0.02, **how)
         if next(self._pool[0].parameters()).is_cuda:
             torch.cuda.synchronize()
+
+    def ascend_apart(self, steps: int) -> None:
+        """The same by a call for each model and batch.
+
+        Args:
+            steps: how many.
+        """
+        how = {"solver": "pga", "steps": steps, "rate": 0.01, "origin": False}
+        for model in self._pool:
+            for batch in self._batches:
+                worst_case(model, self._loss, [batch], rho=0.02, **how)
 
 
 class Traffic(TorchDispatchMode):
@@ -150,10 +167,29 @@ def _in_turn(bench: Bench, problems: Problems, stacked: int) -> list[tuple[float
     def time(at_once: int) -> float:
         return seconds(lambda: problems.ascend(at_once, STEPS)) / problems.count / STEPS
 
+    with _one_thread():
+        return in_turn(lambda: time(1), lambda: time(stacked), bench.pairs, warm=not bench.smoke)
+
+
+def _calls(bench: Bench, problems: Problems, stacked: int) -> Row:
+    """The report's 5 steps, by a call for each problem and by one call."""
+
+    def time(ascend: Callable[..., None], *arguments: int) -> float:
+        return seconds(lambda: ascend(*arguments)) / problems.count / REPORT
+
+    with _one_thread():
+        one, other = partial(time, problems.ascend_apart, REPORT), partial(time, problems.ascend, stacked, REPORT)
+        pairs = in_turn(one, other, bench.pairs, warm=not bench.smoke)
+    words = f"fcnn: {stacked} problems at once on cpu, by one call"
+    return Row("device", words, "a call for each", "one call", "s a problem and step", pairs, least=10)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        return in_turn(lambda: time(1), lambda: time(stacked), bench.pairs, warm=not bench.smoke)
+        yield
     finally:
         torch.set_num_threads(threads)
 
