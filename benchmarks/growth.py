@@ -52,16 +52,15 @@ def _whole(shards: Pairs, tables: Pairs, dispatches: Pairs, size: int) -> Row:
 
 
 def _tables(bench: Bench) -> list[Row]:
-    found = []
-
-    def measured(models: int) -> dict[str, float]:
-        return json.loads(bench.run("benchmarks.made_up", models))
-
-    few = bench.size(50, 8)
-    for seeds in [12] if bench.smoke else SEEDS:
-        pairs = in_turn(partial(measured, seeds), partial(measured, few), bench.pairs, warm=False)
-        times = [(large["seconds"] / seeds, small["seconds"] / few) for large, small in pairs]
-        memory = [(large["peak"], small["peak"]) for large, small in pairs]
+    """The statistics of one row: time a seed, and memory."""
+    few, larger, found = bench.size(50, 8), [12] if bench.smoke else SEEDS, []
+    turns = [
+        {seeds: json.loads(bench.run("benchmarks.made_up", seeds)) for seeds in (few, *larger)}
+        for _ in range(bench.pairs)
+    ]
+    for seeds in larger:
+        times = [(each[seeds]["seconds"] / seeds, each[few]["seconds"] / few) for each in turns]
+        memory = [(each[seeds]["peak"], each[few]["peak"]) for each in turns]
         names = (f"{seeds} seeds", f"{few} seeds")
         found.append(Row("growth", f"tau table: {seeds} seeds, time a seed", *names, "s", times))
         found.append(Row("growth", f"tau table: {seeds} seeds, memory", *names, "MB", memory))

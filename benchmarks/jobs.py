@@ -14,7 +14,7 @@ LIMIT = 1000  # MB
 BATCHES = 50  # a model's, in the study
 # Data set; epochs as most models of the study have; what is done here of these, of models and of batches: the time
 # to compute is multiplied by what is missing.
-JOBS = {"fcnn": ("abalone", 4, 4, 4, 50), "lenet5": ("fashion_mnist", 7, 1, 1, 10), "gat": ("cora", 10, 10, 1, 25)}
+JOBS = {"fcnn": ("abalone", 4, 4, 4, 50), "lenet5": ("fashion_mnist", 7, 1, 1, 5), "gat": ("cora", 10, 10, 1, 25)}
 
 
 def run(bench: Bench, kind: str, each: Work, seeds: Sequence[int], name: str) -> dict[str, float]:

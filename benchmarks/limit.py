@@ -27,7 +27,7 @@ def rows(bench: Bench) -> list[Row]:
     Returns:
         Six rows.
     """
-    images = bench.size(1280, 128)
+    images = bench.size(640, 128)
     data = {
         "fcnn": bench.dataset("abalone", **bench.few),
         "lenet5": bench.dataset("fashion_mnist", train=images, test=images // 6),
