@@ -34,7 +34,8 @@ def main() -> None:
     machine = {**description(), "topics": " ".join(given.topics or TOPICS)}
     machine["minutes"] = f"{(time.perf_counter() - begun) / 60:.1f}"
     print(table(rows), *(f"{key}: {value}" for key, value in machine.items()), sep="\n")
-    _write(given.output / "ratios.csv", rows)
+    if rows:
+        _write(given.output / "ratios.csv", rows)
     _write(given.output / "machine.csv", [{"what": key, "is": value} for key, value in machine.items()])
 
 

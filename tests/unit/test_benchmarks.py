@@ -7,10 +7,12 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
+import pandas as pd
 import pytest
 
-from benchmarks import device, limit, notebook, pairs, versus
+from benchmarks import device, limit, notebook, pairs, profile, versus
 from benchmarks.bench import Bench
 
 ROOT = Path(__file__).parents[2]
@@ -44,6 +46,30 @@ def test_the_benchmarks_run(raw, tmp_path, topics):
     assert all(0 < float(row["median"]) < math.inf for row in rows)
     machine = (tmp_path / "machine.csv").read_text()
     assert all(f"\n{what}," in machine for what in ("processor", "cores", "versions", "date"))
+
+
+def test_a_profile_says_where_all_of_the_time_goes(raw, tmp_path):
+    folder, *_ = [raw(name).parent for name in ("abalone", "fashion_mnist", "cora")]
+    done = python("benchmarks", "profile", "--smoke", "--raw", folder, "--output", tmp_path)
+    assert done.returncode == 0, done.stderr
+    lines = pd.read_csv(tmp_path / "profile.csv")
+    jobs = lines.groupby(["network", "protocol", "part", "way"])
+    assert len(jobs) == 3 * 2 * 2 * 2
+    assert jobs["share"].sum().to_numpy() == pytest.approx(1, abs=0.02)
+    loading = jobs.apply(lambda job: job.set_index("group")["share"]["loading"]).unstack("way")
+    assert (loading["study"] == 0).all()
+    assert (loading["notebooks' way"][["fcnn", "lenet5"]] > 0).all()
+
+
+def test_a_matrix_product_is_one_and_what_a_loader_does_is_loading():
+    def event(name, above=None):
+        return SimpleNamespace(name=name, cpu_parent=above)
+
+    loader = event("enumerate(DataLoader)#_SingleProcessDataLoaderIter.__next__")
+    assert profile.group(event("aten::addmm")) == "matrix products"
+    assert profile.group(event("aten::convolution_backward")) == "convolutions"
+    assert profile.group(event("aten::copy_")) == profile.OTHERS
+    assert profile.group(event("aten::copy_", event("aten::to", loader))) == "loading"
 
 
 def test_a_row_has_the_median_of_ratios_and_not_the_ratio_of_medians():
@@ -85,7 +111,7 @@ def test_a_run_that_fails_is_no_figure(bench):
 @pytest.mark.parametrize(
     ("arguments", "error"),
     [
-        (["nothing"], "TOPIC: got nothing, wanted any of fcnn, lenet5, gat, limit, workflow, growth, device"),
+        (["nothing"], "TOPIC: got nothing, wanted any of fcnn, lenet5, gat, limit, workflow, growth, device, profile"),
         (["--pairs", "0"], "--pairs: got 0, wanted at least 1"),
     ],
 )
