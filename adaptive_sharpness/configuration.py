@@ -11,7 +11,15 @@ from jsonschema.exceptions import ValidationError, best_match
 
 from adaptive_sharpness import contradictions
 
-NUMBERS = ("seeds", "seeds_per_job", "protocols", "measures", "rho", "ladder", "pools")  # keys that hold numbers, however deep
+NUMBERS = (
+    "seeds",
+    "seeds_per_job",
+    "protocols",
+    "measures",
+    "rho",
+    "ladder",
+    "pools",
+)  # keys that hold numbers, however deep
 
 
 def read(path: str | Path) -> dict:
