@@ -11,15 +11,8 @@ from jsonschema.exceptions import ValidationError, best_match
 
 from adaptive_sharpness import contradictions
 
-NUMBERS = (
-    "seeds",
-    "seeds_per_job",
-    "protocols",
-    "measures",
-    "rho",
-    "ladder",
-    "pools",
-)  # keys that hold numbers, however deep
+# keys that hold numbers, however deep
+NUMBERS = ("seeds", "seeds_per_job", "protocols", "measures", "rho", "ladder", "pools")
 
 
 def read(path: str | Path) -> dict:
