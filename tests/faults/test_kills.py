@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import time
 
 import psutil
@@ -70,6 +71,10 @@ def ended_and_taken_up(study: Study, undisturbed: Study, jobs: int, delay: float
     time.sleep(delay)
     assert process.poll() is None, "the run was over before it could be ended"
     os.killpg(process.pid, number)
+    try:
+        process.wait(60)
+    except subprocess.TimeoutExpired:  # seen once: Snakemake's handler waits for a lock that the run itself holds
+        os.killpg(process.pid, signal.SIGKILL)
     run = study.finish(process)
     assert run.code == -number if number == signal.SIGKILL else run.code != 0
     taken_up(study, undisturbed, run)
