@@ -1,7 +1,6 @@
 """Run the benchmarks, print the table, write it: python -m benchmarks [TOPIC ...] [--smoke]."""
 
 import argparse
-import csv
 import os
 import signal
 import sys
@@ -12,7 +11,7 @@ from pathlib import Path
 
 from benchmarks.bench import Bench
 from benchmarks.machine import description
-from benchmarks.pairs import table
+from benchmarks.pairs import table, write
 from benchmarks.work import ROOT
 
 TOPICS = ("fcnn", "lenet5", "gat", "limit", "workflow", "growth", "device", "profile")
@@ -35,8 +34,8 @@ def main() -> None:
     machine["minutes"] = f"{(time.perf_counter() - begun) / 60:.1f}"
     print(table(rows), *(f"{key}: {value}" for key, value in machine.items()), sep="\n")
     if rows:
-        _write(given.output / "ratios.csv", rows)
-    _write(given.output / "machine.csv", [{"what": key, "is": value} for key, value in machine.items()])
+        write(given.output / "ratios.csv", rows)
+    write(given.output / "machine.csv", [{"what": key, "is": value} for key, value in machine.items()])
 
 
 def _arguments() -> argparse.Namespace:
@@ -53,13 +52,6 @@ def _arguments() -> argparse.Namespace:
         parser.error(f"--pairs: got {given.pairs}, wanted at least 1")
     given.pairs = 1 if given.smoke else given.pairs
     return given
-
-
-def _write(path: Path, rows: list[dict]) -> None:
-    with open(path, "w", newline="") as file:
-        writer = csv.DictWriter(file, rows[0], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows({key: f"{v:.4g}" if isinstance(v, float) else v for key, v in row.items()} for row in rows)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ On a machine with CUDA the table has the time of stacked problems measured there
 gradient step is counted, and from it the time on an accelerator estimated: on paper, and nothing more. See `estimated`.
 """
 
-import csv
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -18,7 +17,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from adaptive_sharpness import job, worst_case
 from adaptive_sharpness.architectures import build
 from benchmarks.bench import Bench, seconds
-from benchmarks.pairs import Row, in_turn
+from benchmarks.pairs import Row, in_turn, write
 
 # NVIDIA H100 SXM: float32 outside tensor cores and memory bandwidth from NVIDIA's data sheet of the H100; the time to
 # launch a kernel is a usual figure and no promise of anybody's.
@@ -60,10 +59,7 @@ def rows(bench: Bench) -> list[Row]:
         found.append(
             Row("device", words, f"the faster of these on {device}", "estimate", "s a problem and step", guess)
         )
-    with open(bench.output / "device.csv", "w", newline="") as file:
-        writer = csv.DictWriter(file, lines[0], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows({key: f"{v:.4g}" if isinstance(v, float) else v for key, v in line.items()} for line in lines)
+    write(bench.output / "device.csv", lines)
     return found
 
 

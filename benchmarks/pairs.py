@@ -1,7 +1,9 @@
 """A row of the table: a ratio of two things that are measured in turn, several times."""
 
+import csv
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
 
 COLUMNS = ("topic", "work", "minimum", "median", "maximum", "aim", "met")
@@ -89,6 +91,19 @@ def table(rows: Sequence[dict[str, object]]) -> str:
         for pairs in (list(zip(line, widths, strict=True)) for line in cells)
     ]
     return "\n".join("  ".join(line).rstrip() for line in aligned)
+
+
+def write(path: Path, rows: Sequence[dict[str, object]]) -> None:
+    """Write rows as a csv file, numbers with four digits.
+
+    Args:
+        path: the file.
+        rows: at least one, all with the same columns.
+    """
+    with open(path, "w", newline="") as file:
+        writer = csv.DictWriter(file, rows[0], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows({key: f"{v:.4g}" if isinstance(v, float) else v for key, v in row.items()} for row in rows)
 
 
 def _shown(value: object) -> str:

@@ -4,14 +4,13 @@ A profile is of one run and no ratio: the profiler itself takes about a microsec
 small networks do between operations. Shares are of the time so lengthened.
 """
 
-import csv
 from collections import Counter
 from collections.abc import Callable
 from time import perf_counter
 
 from benchmarks import fcnn, gat, lenet5, versus
 from benchmarks.bench import Bench
-from benchmarks.pairs import Row
+from benchmarks.pairs import Row, write
 from benchmarks.work import Work
 
 # The first that has a word which stands in an operation's name.
@@ -42,10 +41,7 @@ def rows(bench: Bench) -> list[Row]:
             checkpoint = str(bench.folder / f"profile-{network}-{protocol}.safetensors")
             for part in ("train", "measure"):
                 lines += _lines(bench, {"network": network, "protocol": protocol, "part": part}, work, checkpoint)
-    with open(bench.output / "profile.csv", "w", newline="") as file:
-        writer = csv.DictWriter(file, lines[0], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows({key: f"{v:.3g}" if isinstance(v, float) else v for key, v in line.items()} for line in lines)
+    write(bench.output / "profile.csv", lines)
     return []
 
 
