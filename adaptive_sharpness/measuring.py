@@ -16,6 +16,7 @@ from torch.nn import functional
 from adaptive_sharpness import architectures
 from adaptive_sharpness.dataset import Dataset, Nodes, Split
 from adaptive_sharpness.measures import draw_batches, measure
+from adaptive_sharpness.neighbourhood import Neighbourhood
 from adaptive_sharpness.objective import NotFinite
 
 log = logging.getLogger(__name__)
@@ -75,11 +76,12 @@ def sharpness(
         loss that is not finite all values are nan.
     """
     split = dataset.train.to(device)
-    tables = []
+    tables, seen = [], None
     for seed, network in networks(block, checkpoint, made_from):
         draw = seed if how["seed"] == "own" else how["seed"]
         batches = _batches(len(split), how, draw)
-        seen = _seen(split, network.to(device), how["hops"])
+        network = network.to(device)
+        seen = seen or _seen(split, network, how["hops"], how["stacked"])  # what fits for one seed fits for all
         try:
             loss = partial(seen.loss, getattr(functional, block["loss"]))
             found = measure(how["estimator"], network, loss, batches, _options(block, how, rho, draw)).columns()
@@ -108,13 +110,15 @@ def _options(block: Mapping, how: Mapping, rho: float | None, seed: int) -> dict
 
 
 @torch.no_grad()
-def _seen(split: Split, network: nn.Module, hops: int | None) -> Split:
+def _seen(split: Split, network: nn.Module, hops: int | None, stacked: int | None) -> Split:
     """The split on the part of its graph that the network can see, if config says how far that is."""
     if hops is None:
         return split
     if not isinstance(split, Nodes):
         raise ValueError(f"hops: got {hops}, wanted none: the data set is no graph")
-    part, index = split.within(hops), torch.arange(len(split), device=split.targets.device)
+    alone = stacked in (None, 1)  # problems solved at once have their edges in common
+    part = Neighbourhood(split, hops) if alone else split.within(hops)
+    index = torch.arange(len(split), device=split.targets.device)
     outputs, wanted = part.apply(network, index), split.apply(network, index)
     if not torch.allclose(outputs, wanted, rtol=1e-4, atol=1e-5, equal_nan=True):
         raise ValueError(f"hops: got {hops}, wanted as many as the network has message passing layers: outputs differ")

@@ -1,7 +1,9 @@
-"""A linear layer for inputs that are mostly zero and the same at every call, such as the words of a graph's papers."""
+"""Products with constant sparse matrices: of inputs that are mostly zero, and of what edges gather and sum."""
 
 import warnings
+from collections.abc import Callable
 from functools import cached_property
+from inspect import signature
 
 import torch
 from torch import Tensor, nn
@@ -22,20 +24,41 @@ class SparseLinear(nn.Module):
     def __init__(self, weight: nn.Parameter):
         super().__init__()
         self.weight = weight
-        self._seen: tuple[Tensor | None, int, Matrix | None] = None, 0, None
+        self._matrix = Kept(lambda x: Matrix(x) if x.count_nonzero().item() <= SPARSE * x.numel() else None)
+
+    def reset_parameters(self) -> None:
+        """Draw the weights anew, as torch_geometric's layers do (Glorot & Bengio 2010, eq. 16)."""
+        nn.init.xavier_uniform_(self.weight)
 
     def forward(self, x: Tensor) -> Tensor:
         """The outputs, [n, outputs], of inputs x, [n, inputs]."""
         if x.is_cuda or x.requires_grad or x.is_inference():
             return nn.functional.linear(x, self.weight)
-        if self._seen[0] is not x or self._seen[1] != x._version:
-            few = x.count_nonzero().item() <= SPARSE * x.numel()
-            self._seen = x, x._version, Matrix(x) if few else None
-        matrix = self._seen[2]
+        matrix = self._matrix.of(x)
         return nn.functional.linear(x, self.weight) if matrix is None else Product.apply(self.weight.t(), matrix)
 
-    def __getstate__(self) -> dict:
-        return {**self.__dict__, "_seen": (None, 0, None)}  # a copy of the layer makes its own sparse form
+
+class Kept:
+    """What is made from a tensor, kept until another tensor comes or this one is changed.
+
+    Args:
+        make: from a tensor to what is kept.
+    """
+
+    def __init__(self, make: Callable[[Tensor], object]):
+        self._make = make
+        self._seen: tuple[Tensor | None, int, object] = None, 0, None
+
+    def of(self, tensor: Tensor) -> object:
+        """What is made from this tensor."""
+        if tensor.is_inference():  # which does not count its changes
+            return self._make(tensor)
+        if self._seen[0] is not tensor or self._seen[1] != tensor._version:
+            self._seen = tensor, tensor._version, self._make(tensor)
+        return self._seen[2]
+
+    def __deepcopy__(self, memo: dict) -> "Kept":
+        return Kept(self._make)  # a copy of a layer makes its own
 
 
 class Matrix:
@@ -55,10 +78,61 @@ class Matrix:
         with warnings.catch_warnings(action="ignore", category=UserWarning):  # that torch calls it beta
             return self._dense.to_sparse_csr()
 
+    def times(self, dense: Tensor) -> Tensor:
+        """The product with a dense matrix, [m, k]."""
+        return self.rows @ dense
+
     @cached_property
     def transposed(self) -> "Matrix":
         """The transpose, of which this is the transpose."""
         return self._transposed or Matrix(self._dense.t(), self)
+
+
+class Selection:
+    """The matrix whose product with another one is some rows of it.
+
+    Args:
+        index: the rows, [n] int64.
+        size: how many there are to choose from, m.
+    """
+
+    def __init__(self, index: Tensor, size: int):
+        self.index, self.size = index, size
+
+    @cached_property
+    def transposed(self) -> "Sums":
+        """The transpose, which sums the rows that were chosen from one."""
+        return Sums(self)
+
+    def times(self, dense: Tensor) -> Tensor:
+        """The chosen rows of a matrix, [m, k]."""
+        return dense.index_select(0, self.index)
+
+
+class Sums:
+    """The transpose of a selection: each row of its product sums those that were chosen from there, in their order.
+
+    Args:
+        transposed: the selection.
+    """
+
+    def __init__(self, transposed: Selection):
+        self.transposed = transposed
+        self._rows: dict[torch.dtype, Tensor] = {}
+
+    def times(self, dense: Tensor) -> Tensor:
+        """The sums of rows of a matrix, [n, k]."""
+        if dense.dtype not in self._rows:
+            self._rows[dense.dtype] = self._csr(dense.dtype)
+        return self._rows[dense.dtype] @ dense
+
+    def _csr(self, dtype: torch.dtype) -> Tensor:
+        index, size = self.transposed.index, self.transposed.size
+        ends = torch.bincount(index, minlength=size).cumsum(0)
+        starts = torch.cat([ends.new_zeros(1), ends]).int()
+        ones = torch.ones(len(index), dtype=dtype)
+        with warnings.catch_warnings(action="ignore", category=UserWarning):
+            return torch.sparse_csr_tensor(starts, index.argsort(stable=True).int(), ones, (size, len(index)))
 
 
 class Product(torch.autograd.Function):
@@ -66,12 +140,12 @@ class Product(torch.autograd.Function):
 
     Args:
         dense: B, [m, k].
-        matrix: A, [n, m]. Not a tensor, since torch.func knows no sparse ones.
+        matrix: A, [n, m]. No tensor, since torch.func knows no sparse ones; it has `times` and `transposed`.
     """
 
     @staticmethod
-    def forward(dense: Tensor, matrix: Matrix) -> Tensor:
-        return matrix.rows @ dense
+    def forward(dense: Tensor, matrix) -> Tensor:
+        return matrix.times(dense)
 
     @staticmethod
     def setup_context(ctx, inputs: tuple, output: Tensor) -> None:
@@ -86,6 +160,10 @@ class Product(torch.autograd.Function):
         return Product.apply(tangent, ctx.matrix)
 
     @staticmethod
-    def vmap(info, in_dims: tuple, dense: Tensor, matrix: Matrix) -> tuple[Tensor, int]:
+    def vmap(info, in_dims: tuple, dense: Tensor, matrix) -> tuple[Tensor, int]:
         dense = dense.movedim(in_dims[0], -1)
         return Product.apply(dense.flatten(1), matrix).unflatten(1, dense.shape[1:]), dense.dim() - 1
+
+
+# torch asks for it at each call, and takes 10 microseconds to find it.
+Product.forward.__signature__ = signature(Product.forward)

@@ -3,6 +3,7 @@
 from torch import nn
 from torch_geometric.nn import GAT
 
+from adaptive_sharpness.attention import Attention
 from adaptive_sharpness.sparse import SparseLinear
 
 
@@ -35,6 +36,7 @@ def build(
     if layers < 1:
         raise ValueError(f"got {layers} layers, wanted at least 1")
     network = GAT(features, hidden, layers, classes, dropout=dropout, act=activation, heads=heads)
+    network.convs = nn.ModuleList(Attention(conv) for conv in network.convs)
     first = network.convs[0]
     first.lin = SparseLinear(first.lin.weight)  # words of papers are zeros by 99 %: half of the time went into them
     return network

@@ -1,4 +1,4 @@
-"""The sparse product is the dense one: by hand, in its derivatives of both orders, mapped, and for each input anew."""
+"""Sparse products are dense ones: by hand, in their derivatives of both orders, mapped, and for each input anew."""
 
 import copy
 
@@ -7,14 +7,17 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, grad, vmap
 from torch.nn.functional import linear
-from torch_geometric.nn import GAT
 
-from adaptive_sharpness import architectures, sparse
-from adaptive_sharpness.sparse import Matrix, Product, SparseLinear
+from adaptive_sharpness import sparse
+from adaptive_sharpness.sparse import Kept, Matrix, Product, Selection, SparseLinear
 
 X = torch.zeros(30, 40, dtype=torch.float64)
 X[torch.arange(30), torch.arange(30) % 7] = torch.linspace(1, 2, 30, dtype=torch.float64)
-MATRIX = Matrix(X)
+CHOSEN = torch.tensor([4, 0, 4, 39, 4, 1])
+ROWS = torch.eye(40, dtype=torch.float64)[CHOSEN]  # the selection as a dense matrix
+MATRICES = {"sparse": (Matrix(X), X), "selection": (Selection(CHOSEN, 40), ROWS)}
+TRANSPOSED = {name: (matrix.transposed, dense.t()) for name, (matrix, dense) in MATRICES.items()}
+BOTH = pytest.mark.parametrize(("matrix", "dense"), [*MATRICES.values(), *TRANSPOSED.values()])
 
 
 @pytest.fixture
@@ -44,10 +47,37 @@ def test_outputs_are_those_of_a_linear_layer(weight, forbidden):
     torch.testing.assert_close(SparseLinear(weight)(X), wanted, rtol=1e-14, atol=0)
 
 
-def test_derivatives_are_those_of_a_product(weight):
-    columns = weight.detach().t().requires_grad_()
-    assert torch.autograd.gradcheck(lambda b: Product.apply(b, MATRIX), columns, check_forward_ad=True)
-    assert torch.autograd.gradgradcheck(lambda b: Product.apply(b, MATRIX).square(), columns)
+def test_a_selection_by_hand():
+    a = torch.tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
+    selection = Selection(torch.tensor([2, 0, 2]), 3)
+    assert Product.apply(a, selection).tolist() == [[5.0, 6.0], [1.0, 2.0], [5.0, 6.0]]
+    assert Product.apply(a, selection.transposed).tolist() == [[3.0, 4.0], [0.0, 0.0], [6.0, 8.0]]
+
+
+@BOTH
+def test_products_are_dense_ones_in_their_derivatives_too(matrix, dense):
+    columns = torch.randn(dense.shape[1], 3, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    torch.testing.assert_close(Product.apply(columns, matrix), dense @ columns, rtol=1e-14, atol=1e-14)
+    columns.requires_grad_()
+    assert torch.autograd.gradcheck(lambda b: Product.apply(b, matrix), columns, check_forward_ad=True)
+    assert torch.autograd.gradgradcheck(lambda b: Product.apply(b, matrix).square(), columns)
+
+
+@BOTH
+def test_products_are_mapped_over_models(matrix, dense):
+    stacked = torch.randn(dense.shape[1], 4, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
+    found = vmap(lambda b: Product.apply(b, matrix), in_dims=1)(stacked)
+    torch.testing.assert_close(found, torch.einsum("nm,mpk->pnk", dense, stacked), rtol=1e-13, atol=1e-13)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_sums_add_rows_in_their_order_to_the_bit(dtype):
+    draw = torch.Generator().manual_seed(3)
+    index, rows = torch.randint(9, (500,), generator=draw), torch.randn(500, 7, dtype=dtype, generator=draw)
+    one_by_one = torch.zeros(9, 7, dtype=dtype)
+    for position, row in zip(index, rows, strict=True):
+        one_by_one[position] += row
+    assert torch.equal(Product.apply(rows, Selection(index, 9).transposed), one_by_one)
 
 
 def test_mapped_over_models_it_is_each_models_own(weight, forbidden):
@@ -81,23 +111,24 @@ def test_an_input_of_inference_mode_is_no_error(weight):
         torch.testing.assert_close(SparseLinear(weight)(X * 1), linear(X, weight), rtol=1e-14, atol=1e-14)
 
 
+def test_what_is_kept_is_made_once_for_a_tensor_and_anew_when_it_changes():
+    made = []
+    kept = Kept(lambda tensor: made.append(tensor.clone()) or len(made))
+    one, other = torch.zeros(2), torch.zeros(2)
+    assert [kept.of(one), kept.of(one), kept.of(one.add_(1)), kept.of(one), kept.of(other)] == [1, 1, 2, 2, 3]
+    with torch.inference_mode():  # where changes are not counted
+        assert [kept.of(one * 1), kept.of(one * 1)] == [4, 5]
+    assert copy.deepcopy(kept).of(other) == 6
+
+
+def test_weights_are_drawn_anew_by_glorots_rule(weight):
+    torch.manual_seed(0)
+    SparseLinear(weight).reset_parameters()
+    drawn = weight.detach().clone()
+    torch.manual_seed(0)
+    torch.testing.assert_close(drawn, torch.empty_like(drawn).uniform_(-1, 1) * (6 / 43) ** 0.5, rtol=1e-12, atol=1e-15)
+
+
 def test_a_layer_that_was_used_can_be_copied(weight):
     layer = SparseLinear(weight)
     assert torch.equal(layer(X), copy.deepcopy(layer)(X))
-
-
-@pytest.mark.parametrize("training", [False, True])
-def test_the_reports_gat_is_torch_geometrics(training):
-    """The same loss and gradients from the same weights; in training mode, where both draw the same dropout, too."""
-    edges = torch.tensor([[*range(30)], [*range(1, 30), 0]])
-    network = architectures.build("gat", {"features": 40}).double().train(training)
-    dense = GAT(40, 8, 2, 7, dropout=0.6, act="elu", heads=1).double().train(training)
-    dense.load_state_dict(network.state_dict())
-
-    def gradients(network):
-        torch.manual_seed(0)
-        loss = network(X, edges).logsumexp(1).sum()
-        return loss, *torch.autograd.grad(loss, list(network.parameters()))
-
-    assert type(network.convs[0].lin) is SparseLinear
-    torch.testing.assert_close(gradients(network), gradients(dense), rtol=1e-12, atol=1e-12)
