@@ -14,8 +14,8 @@ SPARSE = 0.1  # the share of entries that are not zero up to which their product
 class SparseLinear(nn.Module):
     """x W^T, as a linear layer without bias has it, by the entries of x that are not zero; equal up to rounding.
 
-    The sparse form of an input is kept until another one comes. On a GPU, and for an input with more entries than a
-    tenth, or one that needs a gradient itself, it is the dense product.
+    The sparse form of an input is kept, for all such layers, until another one comes. On a GPU, and for an input with
+    more entries than a tenth, or one that needs a gradient itself, it is the dense product.
 
     Args:
         weight: W, [outputs, inputs].
@@ -24,7 +24,6 @@ class SparseLinear(nn.Module):
     def __init__(self, weight: nn.Parameter):
         super().__init__()
         self.weight = weight
-        self._matrix = Kept(lambda x: Matrix(x) if x.count_nonzero().item() <= SPARSE * x.numel() else None)
 
     def reset_parameters(self) -> None:
         """Draw the weights anew, as torch_geometric's layers do (Glorot & Bengio 2010, eq. 16)."""
@@ -34,7 +33,7 @@ class SparseLinear(nn.Module):
         """The outputs, [n, outputs], of inputs x, [n, inputs]."""
         if x.is_cuda or x.requires_grad or x.is_inference():
             return nn.functional.linear(x, self.weight)
-        matrix = self._matrix.of(x)
+        matrix = _MATRIX.of(x)
         return nn.functional.linear(x, self.weight) if matrix is None else Product.apply(self.weight.t(), matrix)
 
 
@@ -86,6 +85,9 @@ class Matrix:
     def transposed(self) -> "Matrix":
         """The transpose, of which this is the transpose."""
         return self._transposed or Matrix(self._dense.t(), self)
+
+
+_MATRIX = Kept(lambda x: Matrix(x) if x.count_nonzero().item() <= SPARSE * x.numel() else None)
 
 
 class Selection:
