@@ -77,9 +77,8 @@ def train(block: Mapping, dataset: Dataset, seeds: Iterable[int], device: torch.
     train_split, test_split = dataset.train.to(device), dataset.test.to(device)
     states, rows, test_losses = [], [], []
     networks = _checked(block, dataset, seeds, device)
-    for seed, network, epochs in (_stacked if block.get("stacked", 1) > 1 else _one_by_one)(
-        block, networks, train_split
-    ):
+    fit = _stacked if block.get("stacked", 1) > 1 else _one_by_one
+    for seed, network, epochs in fit(block, networks, train_split):
         train_each, _ = training.evaluate(network, train_split, block["loss"])
         test_each, accuracy = training.evaluate(network, test_split, block["loss"])
         means = {"train_loss": train_each.mean().item(), "test_loss": test_each.mean().item()}

@@ -115,7 +115,7 @@ def _of_two(network: nn.Module, split: Split) -> Tensor:
     """Outputs of two models at once."""
     parameters, buffers = stack_module_state([network, network])
     outputs = partial(vmap(partial(functional_call, network)), {**parameters, **buffers})
-    return split.apply(outputs, torch.zeros(2, 1, dtype=torch.int64))
+    return split.apply(outputs, torch.arange(min(2, len(split))).expand(2, -1))
 
 
 def _reason(error: Exception) -> str:
