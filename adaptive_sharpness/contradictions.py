@@ -145,7 +145,7 @@ def _not_stacked(config: Mapping) -> Iterator[str]:
         for name, block in pool.items():
             if block.get("stacked", 1) > 1 and not plan.stacks(block):
                 got = f"protocols.{protocol}.{name}.stacked: got {block['stacked']}"
-                yield f"{got}, wanted none: {block['trainer']} trains one model at a time"
+                yield f"{got}, wanted 1: {block['trainer']} trains one model at a time"
 
 
 def _missing(config: Mapping) -> Iterator[str]:

@@ -128,7 +128,7 @@ BAD = [
         {f"{FCNN}.trainer": "released.training"},
         f"{FCNN}.stacked",
         "10",
-        "none: released.training trains one model at a time",
+        "1: released.training trains one model at a time",
     ),
     ({f"{FCNN}.stacked": 0}, f"{FCNN}.stacked", "0", "a whole number of models trained at once, at least 1"),
     ({f"{FCNN}.stacked": 2.5}, f"{FCNN}.stacked", "2.5", "a whole number of models trained at once, at least 1"),
