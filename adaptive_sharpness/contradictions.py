@@ -25,6 +25,7 @@ def contradictions(config: Mapping) -> Iterator[str]:
     names = (each for part in (_datasets, _protocols, _measures, _radii, _others) for each in part(config))
     yield from (unknown(*each) for each in names if each[1] not in each[2])
     yield from _no_json(config)
+    yield from _not_stacked(config)
     yield from _missing(config)
     for measure in config["measures"]:
         yield from _estimators(config, measure)
@@ -136,6 +137,15 @@ def _no_json(config: Mapping) -> Iterator[str]:
             except (TypeError, ValueError):
                 got = f"protocols.{protocol}.{name}.options: got {short(block['options'])}"
                 yield f"{got}, wanted texts, finite numbers, true, false, and lists and mappings of them"
+
+
+def _not_stacked(config: Mapping) -> Iterator[str]:
+    """Networks that are to be trained at once by what trains one at a time."""
+    for protocol, pool in config["protocols"].items():
+        for name, block in pool.items():
+            if block.get("stacked", 1) > 1 and not plan.stacks(block):
+                got = f"protocols.{protocol}.{name}.stacked: got {block['stacked']}"
+                yield f"{got}, wanted 1: {block['trainer']} trains one model at a time"
 
 
 def _missing(config: Mapping) -> Iterator[str]:

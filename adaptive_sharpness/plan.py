@@ -56,6 +56,11 @@ def trainer(block: Mapping) -> str:
     return block.get("trainer", "training").replace(".", "/")
 
 
+def stacks(block: Mapping) -> bool:
+    """Whether models of an architecture can be trained at once, as far as its trainer is concerned."""
+    return trainer(block) == "training"
+
+
 def module(estimator: str) -> str:
     """The file of an estimator in the package, without its ending: of `measures`, unless a dot names another folder."""
     return estimator.replace(".", "/") if "." in estimator else f"measures/{estimator}"

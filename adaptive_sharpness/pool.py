@@ -4,16 +4,16 @@ import csv
 import json
 import logging
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 
 import torch
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 
-from adaptive_sharpness import sanity, training
-from adaptive_sharpness.dataset import Dataset
+from adaptive_sharpness import sanity, stacks, training
+from adaptive_sharpness.dataset import Dataset, Split
 from adaptive_sharpness.initialisation import initialised
 
 log = logging.getLogger(__name__)
@@ -60,8 +60,9 @@ def train(block: Mapping, dataset: Dataset, seeds: Iterable[int], device: torch.
     """Train one model a seed, each as if it were alone.
 
     Args:
-        block: the architecture's block in config: network, options, initialisation, loss, training; and trainer, the
-            module whose `train` is called, `training` if not given.
+        block: the architecture's block in config: network, options, initialisation, loss, training; and stacked, how
+            many models are trained at once, 1 if not given; or trainer, the module whose `train` is called, `training`
+            if not given.
         dataset: on the CPU.
         seeds: which models.
         device: where to train.
@@ -70,25 +71,48 @@ def train(block: Mapping, dataset: Dataset, seeds: Iterable[int], device: torch.
         The trained pool, on the CPU.
 
     Raises:
-        ValueError: if the network does not fit the data set, see `sanity.fits`.
+        ValueError: if the network does not fit the data set, see `sanity.fits`, or cannot be stacked, see
+            `sanity.stackable`.
     """
-    fit = import_module(f"adaptive_sharpness.{block.get('trainer', 'training')}").train
     train_split, test_split = dataset.train.to(device), dataset.test.to(device)
     states, rows, test_losses = [], [], []
-    for seed in seeds:
-        network = initialised(block["network"], block["options"], block["initialisation"], seed).to(device)
-        if not rows:  # what fits for one seed fits for all
-            for split in (train_split, test_split):
-                sanity.fits(block["network"], network, split)
-        losses = fit(network, train_split, block["loss"], seed, **block["training"])
+    networks = _checked(block, dataset, seeds, device)
+    fit = _stacked if block.get("stacked", 1) > 1 else _one_by_one
+    for seed, network, epochs in fit(block, networks, train_split):
         train_each, _ = training.evaluate(network, train_split, block["loss"])
         test_each, accuracy = training.evaluate(network, test_split, block["loss"])
         means = {"train_loss": train_each.mean().item(), "test_loss": test_each.mean().item()}
-        rows.append({"seed": seed, "epochs": len(losses), **means, "accuracy": accuracy})
+        rows.append({"seed": seed, "epochs": epochs, **means, "accuracy": accuracy})
         log.info("seed %d train_loss %.6g test_loss %.6g", seed, *means.values())
         if not all(map(math.isfinite, means.values())):
             log.warning("seed %d diverged: it counts in no tau", seed)
         test_losses.append(test_each)
         states.append({key: value.cpu().contiguous() for key, value in network.state_dict().items()})
-    stacked = {key: torch.stack([state[key] for state in states]) for key in states[0]}
-    return Pool(stacked, rows, torch.stack(test_losses))
+    together = {key: torch.stack([state[key] for state in states]) for key in states[0]}
+    return Pool(together, rows, torch.stack(test_losses))
+
+
+def _checked(block, dataset, seeds, device) -> Iterator[tuple[int, nn.Module]]:
+    """Initial networks, of which the first is checked: what fits for one seed fits for all."""
+    for position, seed in enumerate(seeds):
+        network = initialised(block["network"], block["options"], block["initialisation"], seed)
+        if not position:
+            for split in (dataset.train, dataset.test):
+                sanity.fits(block["network"], network, split)
+            if block.get("stacked", 1) > 1:
+                sanity.stackable(block["network"], network, dataset.train)
+        yield seed, network.to(device)
+
+
+def _one_by_one(block, networks, split: Split) -> Iterator[tuple[int, nn.Module, int]]:
+    """Each network once it is trained, and for how many epochs it was."""
+    fit = import_module(f"adaptive_sharpness.{block.get('trainer', 'training')}").train
+    for seed, network in networks:
+        yield seed, network, len(fit(network, split, block["loss"], seed, **block["training"]))
+
+
+def _stacked(block, networks, split: Split) -> Iterator[tuple[int, nn.Module, int]]:
+    """The same, of networks that are trained at once."""
+    networks = dict(networks)
+    losses = stacks.train(networks, split, block["loss"], stacked=block["stacked"], **block["training"])
+    yield from ((seed, network, len(losses[seed])) for seed, network in networks.items())

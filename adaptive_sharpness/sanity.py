@@ -1,9 +1,13 @@
 """What is refused before it becomes a number: data sets that hold none, networks that do not fit them."""
 
+from copy import deepcopy
+from functools import partial
+
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call, stack_module_state, vmap
 
-from adaptive_sharpness.dataset import Dataset, Split
+from adaptive_sharpness.dataset import Dataset, Nodes, Split
 
 
 def sound(name: str, dataset: Dataset) -> Dataset:
@@ -61,8 +65,7 @@ def fits(name: str, network: nn.Module, split: Split) -> None:
         with torch.random.fork_rng():
             outputs = split.apply(network.eval(), torch.arange(few, device=split.targets.device))
     except Exception as error:  # whatever a user's forward() or torch finds wrong with the examples
-        reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise ValueError(f"network {name}: cannot be applied to the data set: {reason}") from error
+        raise ValueError(f"network {name}: cannot be applied to the data set: {_reason(error)}") from error
     network.train(training)
     got, wanted = list(outputs.shape), list(split.targets[:few].shape)
     if split.targets.is_floating_point():
@@ -71,3 +74,49 @@ def fits(name: str, network: nn.Module, split: Split) -> None:
     elif len(got) != 2 or got[0] != few or got[1] <= split.targets.max():
         classes = split.targets.max().item() + 1
         raise ValueError(f"network {name}: got outputs {got} for {few} examples, wanted [{few}, at least {classes}]")
+
+
+@torch.no_grad()
+def stackable(name: str, network: nn.Module, split: Split) -> None:
+    """Refuse a network of which models cannot be trained at once, see `stacks`.
+
+    Args:
+        name: the architecture's, which the message begins with.
+        network: one that fits the split; its mode, weights and statistics stay as they are.
+        split: the training examples; all on the CPU.
+
+    Raises:
+        ValueError: if the split is a graph; if the network draws random numbers in training, or changes its buffers;
+            or if torch.func.vmap cannot transform it.
+    """
+    what = "a graph" if isinstance(split, Nodes) else _hinders(network, split)
+    if what:
+        raise ValueError(f"network {name}: got {what}, wanted none where models are trained at once (stacked)")
+    try:
+        _of_two(network, split)
+    except Exception as error:  # whatever vmap finds in a user's forward()
+        raise ValueError(f"network {name}: cannot be trained stacked: {_reason(error)}") from error
+
+
+def _hinders(network: nn.Module, split: Split) -> str | None:
+    """What makes of its outputs in training no function of weights and inputs alone."""
+    network, index = deepcopy(network).train(), torch.arange(min(2, len(split)))
+    before = {name: value.clone() for name, value in network.named_buffers()}
+    with torch.random.fork_rng(devices=[]):
+        drawn = torch.get_rng_state()
+        split.apply(network, index)
+        if not torch.equal(torch.get_rng_state(), drawn):
+            return "random numbers in training, as of dropout"
+    changed = [name for name, value in network.named_buffers() if not torch.equal(value, before[name])]
+    return f"{changed[0]}, which changes in training" if changed else None
+
+
+def _of_two(network: nn.Module, split: Split) -> Tensor:
+    """Outputs of two models at once."""
+    parameters, buffers = stack_module_state([network, network])
+    outputs = partial(vmap(partial(functional_call, network)), {**parameters, **buffers})
+    return split.apply(outputs, torch.arange(min(2, len(split))).expand(2, -1))
+
+
+def _reason(error: Exception) -> str:
+    return (str(error) or type(error).__name__).splitlines()[0]

@@ -132,23 +132,42 @@ def descend(
     epochs: list[Epoch] = []
     with default_generator(seed, "dropout"):
         while not epochs or not after(epochs):
-            epochs.append(_epoch(network, split, getattr(functional, loss), optimiser, batches(len(epochs))))
+            epochs += epoch(split, getattr(functional, loss), network, optimiser, batches(len(epochs)))
             log.info("seed %d epoch %d training loss %.6g", seed, len(epochs), epochs[-1].mean)
     network.eval()
     return [epoch.mean for epoch in epochs]
 
 
-def _epoch(network, split, loss, optimiser, batches) -> Epoch:
-    weighted, summed = torch.zeros(2, dtype=torch.float64, device=split.targets.device)
+def epoch(
+    split: Split,
+    loss: Callable[..., Tensor],
+    network: Callable[..., Tensor],
+    optimiser: torch.optim.Optimizer,
+    batches: Sequence[Tensor],
+) -> list[Epoch]:
+    """Take a step on each batch: of one model, or of some that are stacked.
+
+    Args:
+        split: the training examples.
+        loss: of (outputs, targets), to a scalar; or of those of k models, to their losses, [k].
+        network: any callable on what the split feeds it.
+        optimiser: of the network's weights.
+        batches: each [m] int64; or [k, m], each model's own.
+
+    Returns:
+        The losses met, of each model.
+    """
+    weighted, summed = torch.zeros(2, *batches[0].shape[:-1], dtype=torch.float64, device=split.targets.device)
     for batch in batches:
         index = batch.to(split.targets.device)
         optimiser.zero_grad()
         value = split.loss(loss, network, index)
-        value.backward()
+        value.sum().backward()
         optimiser.step()
-        weighted += value.detach() * len(index)
+        weighted += value.detach() * batch.shape[-1]
         summed += value.detach()
-    return Epoch(weighted.item() / sum(map(len, batches)), summed.item())
+    examples = sum(batch.shape[-1] for batch in batches)
+    return [Epoch(w / examples, s) for w, s in zip(weighted.view(-1).tolist(), summed.view(-1).tolist(), strict=True)]
 
 
 @torch.no_grad()

@@ -134,3 +134,50 @@ def test_a_network_that_fits_is_left_as_it_is(network, split):
     assert whole.training
     assert torch.equal(torch.get_rng_state(), before)
     assert all(torch.equal(value, state[key]) for key, value in whole.state_dict().items())
+
+
+class _Branching(nn.Linear):
+    def forward(self, x):
+        return super().forward(x if x.sum() > 0 else -x)
+
+
+UNSTACKABLE = {
+    "a graph": (
+        Graph(),
+        Nodes(torch.ones(6, 3), torch.tensor([[0], [1]]), torch.tensor([0, 5]), torch.tensor([3, 0])),
+        "got a graph, wanted none where models are trained at once (stacked)",
+    ),
+    "dropout": (
+        nn.Sequential(nn.Dropout(0.5), nn.Linear(3, 1)),
+        VALUES,
+        "got random numbers in training, as of dropout, wanted none where models are trained at once (stacked)",
+    ),
+    "batch norm": (
+        nn.Sequential(nn.Linear(3, 1), nn.BatchNorm1d(1)),
+        VALUES,
+        "got 1.running_mean, which changes in training, wanted none where models are trained at once (stacked)",
+    ),
+}
+
+
+@pytest.mark.parametrize(("network", "split", "reason"), UNSTACKABLE.values(), ids=UNSTACKABLE.keys())
+def test_a_network_whose_models_cannot_be_trained_at_once_is_refused_and_left_as_it_is(network, split, reason):
+    state, before = {k: v.clone() for k, v in network.state_dict().items()}, torch.get_rng_state()
+    network.eval()
+    with pytest.raises(ValueError, match="network mine") as caught:
+        sanity.stackable("mine", network, split)
+    assert str(caught.value) == f"network mine: {reason}"
+    assert not network.training
+    assert torch.equal(torch.get_rng_state(), before)
+    assert all(torch.equal(value, state[key]) for key, value in network.state_dict().items())
+
+
+@pytest.mark.parametrize("last", [nn.Dropout(0.0), nn.BatchNorm1d(4, track_running_stats=False), nn.LayerNorm(4)])
+def test_a_network_that_only_could_hold_state_is_stackable(last):
+    sanity.stackable("mine", nn.Sequential(nn.Linear(3, 4), last), CLASSES)
+
+
+def test_a_network_that_vmap_cannot_transform_is_refused_with_its_reason():
+    with pytest.raises(ValueError, match="data-dependent control flow") as caught:
+        sanity.stackable("mine", _Branching(3, 1), VALUES)
+    assert str(caught.value) == f"network mine: cannot be trained stacked: {caught.value.__cause__}"

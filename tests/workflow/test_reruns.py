@@ -94,6 +94,11 @@ CHANGES = {
         {"train": 2, "measure": 10, **TABLES},
         {3: {"fcnn"}},
     ),
+    "models trained at once": (
+        configured({"protocols.report.fcnn.stacked": 2}),
+        {"train": 2, "measure": 10, **TABLES},
+        {3: {"fcnn"}},
+    ),
     "how far a graph's network sees": (
         configured({"protocols.report.gat.hops": 3}),
         {"measure": 8, **TABLES},
