@@ -155,8 +155,6 @@ def _missing(config: Mapping) -> Iterator[str]:
             yield f"rho: got no radii for {name}, wanted some under at least one measure, such as {name}: [0.01, 0.1]"
         if plan.seeds(config, name) is None:
             yield f"seeds.{name}: is missing, wanted a whole number of models, at least 1"
-        if plan.seeds_per_job(config, name) is None:
-            yield f"seeds_per_job.{name}: is missing, wanted a whole number of models a job, at least 1"
     for measure, grids in config["rho"].items():
         for name in grids:
             block = plan.measure(config, measure, name)

@@ -37,8 +37,8 @@ def seeds(config: Mapping, architecture: str) -> int:
 
 
 def seeds_per_job(config: Mapping, architecture: str) -> int:
-    """How many models of an architecture one job trains or measures."""
-    return _own(config["seeds_per_job"], architecture)
+    """How many models of an architecture one job trains or measures; 10 where the config names others alone."""
+    return _own(config["seeds_per_job"], architecture) or 10
 
 
 def taken(config: Mapping, name: str, protocol: str) -> bool:

@@ -19,7 +19,7 @@ def rows(bench: Bench) -> list[Row]:
     words = "text's protocol: train, measure at one rho"
     more = {"protocol": "released", "models": (2, 4), "least": 8, "tolerance": 1e-3}
     return [
-        versus.row(bench, "fcnn", words, text, models=(2, 10), least=10, tolerance=1e-4),
+        versus.row(bench, "fcnn", words, text, models=(2, 25), least=10, tolerance=1e-4),
         versus.row(bench, "fcnn", "released notebook's work", released, **more),
     ]
 

@@ -135,7 +135,6 @@ BAD = [
     ({"seeds": {"fcnn": 4, "gat": 4}}, "seeds.lenet5", "is missing", "a whole number of models, at least 1"),
     ({"seeds": {"fcn": 4}}, "seeds.fcn", "'fcn'", "(did you mean fcnn?)"),
     ({"seeds": {"fcnn": 0}}, "seeds.fcnn", "0", "a whole number of models, at least 1"),
-    ({"seeds_per_job": {"fcnn": 4, "gat": 4}}, "seeds_per_job.lenet5", "is missing", "a whole number of models a job"),
     ({"seeds_per_job": {"fcn": 4}}, "seeds_per_job.fcn", "'fcn'", "(did you mean fcnn?)"),
     ({"seeds_per_job": {"fcnn": 0}}, "seeds_per_job.fcnn", "0", "a whole number of models a job, at least 1"),
     ({"seeds": 4097}, "seeds", "4097", "at least 1 and at most 4096"),

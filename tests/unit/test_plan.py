@@ -277,4 +277,8 @@ def test_the_choices_are_those_that_the_function_accepts():
 
 def test_the_models_of_a_job_may_differ_by_architecture():
     assert [plan.seeds_per_job({"seeds_per_job": {"fcnn": 20, "gat": 5}}, name) for name in ("fcnn", "gat")] == [20, 5]
-    assert plan.seeds_per_job({"seeds_per_job": 10}, "fcnn") == 10
+    assert plan.seeds_per_job({"seeds_per_job": 7}, "fcnn") == 7
+
+
+def test_of_a_network_that_is_not_named_a_job_has_ten_models():
+    assert plan.seeds_per_job({"seeds_per_job": {"fcnn": 20}}, "mine") == 10

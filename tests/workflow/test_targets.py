@@ -9,7 +9,9 @@ import yaml
 def jobs(config: dict, only: tuple[str, ...] = ()) -> dict[str, int]:
     """Jobs by rule of a study that starts from nothing."""
     pools = {(p, a) for p, pool in config["protocols"].items() for a in pool if not only or a in only}
-    shards = math.ceil(config["seeds"] / config["seeds_per_job"])
+    size = config["seeds_per_job"]
+    sizes = size if isinstance(size, dict) else {name: size for _, name in pools}
+    shards = {name: math.ceil(config["seeds"] / sizes[name]) for _, name in pools}
     grids = {
         (protocol, name, measure): config["rho"][measure].get(name, [])
         for protocol, name in pools
@@ -18,11 +20,13 @@ def jobs(config: dict, only: tuple[str, ...] = ()) -> dict[str, int]:
     drawn = {(protocol, measure) for (protocol, _, measure), grid in grids.items() if grid}
     in_balls = {(protocol, measure) for (protocol, _, measure), grid in grids.items() if grid not in ([], "none")}
     datasets = len({config["protocols"][protocol][name]["dataset"] for protocol, name in pools})
-    radii = sum(1 if grid == "none" else len(grid) for grid in grids.values())
+    measured = {key: 1 if grid == "none" else len(grid) for key, grid in grids.items()}
     tables = {"runs_table": 1, "tau_table": 1, "estimates_table": 1, "share_figure": 1, "page": 1, "metrics": 1}
     tables |= {"scatter_figure": len(drawn), "tau_figure": len(in_balls)}
     tables |= {"trust_figure": len({protocol for protocol, _ in drawn})}
-    return {"fetch": datasets, "prepare": datasets, "train": len(pools) * shards, "measure": radii * shards, **tables}
+    trained = sum(shards[name] for _, name in pools)
+    measures = sum(shards[name] * radii for (_, name, _), radii in measured.items())
+    return {"fetch": datasets, "prepare": datasets, "train": trained, "measure": measures, **tables}
 
 
 def test_a_fresh_clone_lists_every_job_of_the_study(clean, config):
