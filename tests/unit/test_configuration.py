@@ -125,9 +125,9 @@ BAD = [
     ),
     ({f"{FCNN}.training.full_batch": True}, f"{FCNN}.training.full_batch", "'full_batch'", "one of rate, max_epochs"),
     (
-        {f"{FCNN}.trainer": "released.training"},
+        {f"{FCNN}.trainer": "released.training", f"{FCNN}.stacked": 7},
         f"{FCNN}.stacked",
-        "10",
+        "7",
         "1: released.training trains one model at a time",
     ),
     ({f"{FCNN}.stacked": 0}, f"{FCNN}.stacked", "0", "a whole number of models trained at once, at least 1"),
