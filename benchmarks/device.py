@@ -12,10 +12,10 @@ import torch
 from torch.nn import functional
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
-from torch.utils.flop_counter import FlopCounterMode
 
 from adaptive_sharpness import job, worst_case
 from adaptive_sharpness.architectures import build
+from benchmarks import operations
 from benchmarks.bench import Bench, seconds
 from benchmarks.pairs import Row, in_turn, write
 
@@ -191,7 +191,7 @@ def _one_thread() -> Iterator[None]:
 
 
 def _work(problems: Problems, steps: int) -> dict[str, int]:
-    with Traffic() as traffic, FlopCounterMode(display=False) as flops:
+    with Traffic() as traffic, operations.counter() as flops:
         problems.ascend(problems.count, steps)
     return {"flops": flops.get_total_flops(), "bytes": traffic.bytes, "launches": traffic.launches}
 

@@ -1,6 +1,6 @@
 """How near to the machine's limit: operations a second in jobs, against those of a matrix product on the same core.
 
-Operations are counted by torch's FlopCounterMode: matrix products and convolutions, forward and backward. All else that
+Matrix products and convolutions are counted, forward and backward, see `operations`. All else that
 a job does, such as batch norm, or the messages of a GAT, takes time and counts as nothing.
 """
 
@@ -8,9 +8,8 @@ import time
 from collections.abc import Callable
 
 import torch
-from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks import study
+from benchmarks import operations, study
 from benchmarks.bench import Bench
 from benchmarks.pairs import Row, in_turn
 from benchmarks.work import work
@@ -60,21 +59,21 @@ def row(bench: Bench, words: str, call: tuple, least: float | None) -> Row:
     Returns:
         The row.
     """
-    operations = bench.study[0].submit(counted, *call).result()
+    done = bench.study[0].submit(counted, *call).result()
     product = (product_of, bench.size(SIDE, 64))
     once = bench.study[0].submit(counted, *product).result()
 
-    def rate(operations: int, call: tuple) -> float:
-        return operations / 1e9 / bench.study[0].submit(timed, *call).result()
+    def rate(done: int, call: tuple) -> float:
+        return done / 1e9 / bench.study[0].submit(timed, *call).result()
 
     warm = not bench.smoke
-    pairs = in_turn(lambda: rate(operations, call), lambda: rate(once, product), bench.pairs, warm=warm)
+    pairs = in_turn(lambda: rate(done, call), lambda: rate(once, product), bench.pairs, warm=warm)
     return Row("limit", words, "job", "matrix product", "GFLOP/s", pairs, least=least)
 
 
 def counted(function: Callable, *arguments: object) -> int:
     """The floating-point operations of a call."""
-    with FlopCounterMode(display=False) as counter:
+    with operations.counter() as counter:
         function(*arguments)
     return counter.get_total_flops()
 

@@ -5,7 +5,7 @@ Only the random numbers are the study's, so that both ways compute the same.
 """
 
 import copy
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 
 import torch
@@ -13,6 +13,7 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import DataLoader
+from torch_geometric.nn import GAT
 from torchvision import transforms
 
 from adaptive_sharpness.dataset import Dataset, Nodes, Split
@@ -74,7 +75,7 @@ def train(work: Work, seed: int) -> tuple[nn.Module, float, float]:
     """
     dataset, block = read(work.dataset), work.architecture
     split, how = dataset.train, block["training"]
-    network = initialised(block["network"], block["options"], block["initialisation"], seed).train()
+    network = as_released(block, initialised(block["network"], block["options"], block["initialisation"], seed)).train()
     optimiser = torch.optim.SGD(network.parameters(), lr=how["rate"], weight_decay=how.get("weight_decay", 0))
     with default_generator(seed, "dropout"):
         for epoch in range(how["max_epochs"]):
@@ -90,6 +91,29 @@ def train(work: Work, seed: int) -> tuple[nn.Module, float, float]:
             network.train(not how.get("eval_after_first"))
     network.eval()
     return network, evaluate(work, network, split), evaluate(work, network, dataset.test)
+
+
+def as_released(block: Mapping, network: nn.Module) -> nn.Module:
+    """The network as the notebooks build it: GAT is torch_geometric's, on features that are mostly zero.
+
+    Args:
+        block: the architecture's block in config.
+        network: the study's, with initial weights.
+
+    Returns:
+        A network of the same weights.
+    """
+    if block["network"] != "gat":
+        return network
+    how = block["options"]
+    own = GAT(
+        *(how["features"], how["hidden"], how["layers"], how["classes"]),
+        dropout=how["dropout"],
+        act=how["activation"],
+        heads=how["heads"],
+    )
+    own.load_state_dict(network.state_dict())
+    return own
 
 
 def whole(work: Work, split: Split) -> Loss:

@@ -11,7 +11,10 @@ from types import SimpleNamespace
 
 import pandas as pd
 import pytest
+import torch
+from torch_geometric.nn import GAT, GATConv
 
+from adaptive_sharpness import architectures
 from benchmarks import device, limit, notebook, pairs, profile, versus
 from benchmarks.bench import Bench
 
@@ -125,6 +128,23 @@ def test_operations_are_those_of_the_formula():
     assert limit.counted(limit.product_of, 64, 3) == 3 * 2 * 64**3
     counts = device.counted("fcnn")
     assert counts[2]["flops"] == 2 * 2 * 64 * (2 * 10 * 64 + 3 * 64 * 64 + 3 * 64 * 1)
+
+
+def test_a_sparse_product_counts_by_its_entries():
+    entries = torch.eye(7)[:5].to_sparse_csr()
+    dense = torch.ones(7, 3)
+    assert limit.counted(torch.mm, entries, dense) == 2 * 5 * 3
+    assert limit.counted(torch.addmm, torch.zeros(5, 3), entries, dense) == 2 * 5 * 3
+    assert limit.counted(torch.addmm, torch.zeros(5, 3), entries.to_dense(), dense) == 2 * 5 * 7 * 3
+
+
+def test_the_notebooks_gat_is_torch_geometrics_with_the_studys_weights(config):
+    block = {"network": "gat", **config["protocols"]["report"]["gat"]}
+    ours = architectures.build("gat", block["options"])
+    theirs = notebook.as_released(block, ours)
+    assert type(theirs) is GAT
+    assert {type(conv) for conv in theirs.convs} == {GATConv}
+    assert all(torch.equal(value, theirs.state_dict()[name]) for name, value in ours.state_dict().items())
 
 
 def test_the_work_of_many_problems_follows_from_that_of_few():
