@@ -14,7 +14,8 @@ from benchmarks.machine import description
 from benchmarks.pairs import table, write
 from benchmarks.work import ROOT
 
-TOPICS = ("fcnn", "lenet5", "gat", "limit", "workflow", "growth", "device", "profile")
+RATIOS = ("fcnn", "lenet5", "gat", "limit", "workflow", "growth", "device")
+TOPICS = (*RATIOS, "profile")
 
 
 def main() -> None:
@@ -26,21 +27,23 @@ def main() -> None:
     given.output.mkdir(parents=True, exist_ok=True)
     how = {"pairs": given.pairs, "smoke": given.smoke}
     with tempfile.TemporaryDirectory() as folder, Bench(given.raw, Path(folder), given.output, **how) as bench:
-        for topic in given.topics or TOPICS:
+        for topic in given.topics or RATIOS:
             started = time.perf_counter()
             rows += [row.values() for row in import_module(f"benchmarks.{topic}").rows(bench)]
             print(f"{topic}: {time.perf_counter() - started:.0f} s", flush=True)
-    machine = {**description(), "topics": " ".join(given.topics or TOPICS)}
+    machine = {**description(), "topics": " ".join(given.topics or RATIOS)}
     machine["minutes"] = f"{(time.perf_counter() - begun) / 60:.1f}"
     print(table(rows), *(f"{key}: {value}" for key, value in machine.items()), sep="\n")
-    if rows:
+    if rows:  # a profile has none, and is no reason to say of others when they were taken
         write(given.output / "ratios.csv", rows)
-    write(given.output / "machine.csv", [{"what": key, "is": value} for key, value in machine.items()])
+        write(given.output / "machine.csv", [{"what": key, "is": value} for key, value in machine.items()])
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("topics", nargs="*", metavar="TOPIC", help=f"any of {', '.join(TOPICS)}; all, if none is given")
+    parser.add_argument(
+        "topics", nargs="*", metavar="TOPIC", help=f"any of {', '.join(TOPICS)}; all but profile, if none"
+    )
     parser.add_argument("--pairs", type=int, default=5, help="how often each two things are measured in turn (5)")
     parser.add_argument("--smoke", action="store_true", help="do next to nothing, once: see that all still runs")
     parser.add_argument("--raw", type=Path, default=ROOT / "data/raw", help="raw data; `snakemake data` brings them")
