@@ -62,7 +62,9 @@ def _lines(bench: Bench, labels: dict[str, str], work: Work, checkpoint: str) ->
 
 
 def profiled(function: Callable, *arguments: object) -> dict[str, float]:
-    """The seconds of a call by kinds of operations; runs in a process of its own.
+    """The seconds of a second call by kinds of operations; runs in a process of its own.
+
+    The first one imports what it needs.
 
     Args:
         function: what to call.
@@ -73,6 +75,7 @@ def profiled(function: Callable, *arguments: object) -> dict[str, float]:
     """
     from torch.profiler import ProfilerActivity, profile
 
+    function(*arguments)
     begun = perf_counter()
     with profile(activities=[ProfilerActivity.CPU]) as found:
         function(*arguments)
