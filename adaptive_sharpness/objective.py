@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
+from adaptive_sharpness import layers
+
 Parameters = dict[str, Tensor]
 
 
@@ -49,6 +51,8 @@ class Objective:
             return lambda state: self._one({name: _only(value) for name, value in state.items()}, batches[0])[None]
         if all(batch is batches[0] for batch in batches):
             return partial(_swapped, vmap(self._one, in_dims=(0, None)), batches[0])
+        if is_pair(batches[0]) and layers.is_layered(self._network) and not transformed:
+            return partial(self._stacked, *_stack(batches))
         return partial(_swapped, vmap(self._one), _stack(batches))
 
     def check(self, state: Parameters, batch: Any) -> Tensor:
@@ -86,8 +90,13 @@ class Objective:
         network = partial(self._output, state)
         return self._loss(network(batch[0]), batch[1]) if is_pair(batch) else self._loss(network, batch)
 
+    def _stacked(self, inputs: Tensor, targets: Tensor, states: Parameters) -> Tensor:
+        return vmap(self._loss)(self._scaled(layers.outputs(self._network)(states, inputs)), targets)
+
     def _output(self, state: Parameters, *inputs, **options) -> Tensor:
-        output = functional_call(self._network, state, inputs, options)
+        return self._scaled(functional_call(self._network, state, inputs, options))
+
+    def _scaled(self, output: Tensor) -> Tensor:
         return output / output.std(dim=-1, correction=0, keepdim=True) if self._normalise else output
 
 

@@ -5,8 +5,9 @@ from functools import partial
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call, stack_module_state, vmap
+from torch.func import stack_module_state
 
+from adaptive_sharpness import layers
 from adaptive_sharpness.dataset import Dataset, Nodes, Split
 
 
@@ -114,7 +115,7 @@ def _hinders(network: nn.Module, split: Split) -> str | None:
 def _of_two(network: nn.Module, split: Split) -> Tensor:
     """Outputs of two models at once."""
     parameters, buffers = stack_module_state([network, network])
-    outputs = partial(vmap(partial(functional_call, network)), {**parameters, **buffers})
+    outputs = partial(layers.outputs(network), {**parameters, **buffers})
     return split.apply(outputs, torch.arange(min(2, len(split))).expand(2, -1))
 
 

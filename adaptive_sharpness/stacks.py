@@ -6,9 +6,10 @@ from functools import partial
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call, stack_module_state, vmap
+from torch.func import stack_module_state, vmap
 from torch.nn import functional
 
+from adaptive_sharpness import layers
 from adaptive_sharpness.dataset import Split
 from adaptive_sharpness.training import Epoch, epoch, shuffled, stopped
 
@@ -86,7 +87,7 @@ class _Stack:
     def __init__(self, network: nn.Module, places: int, sgd: Mapping[str, float], momentum: float):
         parameters, buffers = stack_module_state([network.train()] * places)
         self._state = {**parameters, **buffers}
-        self._outputs = partial(vmap(partial(functional_call, network)), self._state)
+        self._outputs = partial(layers.outputs(network), self._state)
         moved = [value for value in self._state.values() if value.requires_grad]
         self._optimiser = torch.optim.SGD(moved, momentum=momentum, **sgd, fused=True)
         if momentum:

@@ -22,7 +22,7 @@ from benchmarks.pairs import Row, in_turn, write
 # NVIDIA H100 SXM: float32 outside tensor cores and memory bandwidth from NVIDIA's data sheet of the H100; the time to
 # launch a kernel is a usual figure and no promise of anybody's.
 PEAK, BANDWIDTH, LAUNCH = 67e12, 3.35e12, 5e-6
-COUNTED = (2, 4)  # problems; with one alone other operations run
+COUNTED = (4, 8)  # problems; with one model or one batch alone other operations run
 STACKED = (12, 144, 600)  # estimated for
 MEASURED = {
     "cpu": {"fcnn": (100,), "lenet5": (4,), "gat": (4,)},

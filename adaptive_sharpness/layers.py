@@ -1,0 +1,59 @@
+"""The outputs of several networks of one architecture at once, each on its own inputs."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call, vmap
+
+ELEMENTWISE = (nn.ReLU, nn.LeakyReLU, nn.ELU, nn.GELU, nn.SiLU, nn.Sigmoid, nn.Softplus, nn.Tanh, nn.Identity)
+
+
+def outputs(network: nn.Module) -> Callable[[Mapping[str, Tensor], Tensor], Tensor]:
+    """How to apply networks that are stacked.
+
+    Linear layers with elementwise functions between them are called one after the other, each for all networks by one
+    batch of matrix products. All else is transformed by torch.func.vmap, which does the same, and for small layers takes
+    a fifth more time.
+
+    Args:
+        network: gives the function; its own parameters and buffers stand in where a state has none.
+
+    Returns:
+        A function from states, by name [P, *shape], and inputs, [P, m, ...], to outputs, [P, m, ...].
+    """
+    if is_layered(network):
+        return partial(_layer_by_layer, network)
+    return vmap(partial(functional_call, network))
+
+
+def is_layered(network: nn.Module) -> bool:
+    """Whether a network is a plain sequence of linear layers and elementwise functions."""
+    return type(network) is nn.Sequential and not _hooked(network) and all(map(_is_plain, network))
+
+
+def _is_plain(layer: nn.Module) -> bool:
+    """Whether a layer does what its type says: hooks and parametrisations may compute its weights from others."""
+    linear = type(layer) is nn.Linear and {"weight"} <= dict(layer.named_parameters()).keys() <= {"weight", "bias"}
+    return (linear or type(layer) in ELEMENTWISE) and not _hooked(layer)
+
+
+def _hooked(module: nn.Module) -> bool:
+    return bool(module._forward_hooks or module._forward_pre_hooks or module._backward_hooks)
+
+
+def _layer_by_layer(network: nn.Sequential, states: Mapping[str, Tensor], inputs: Tensor) -> Tensor:
+    missing = [(name, value.detach()) for name, value in network.named_parameters() if name not in states]
+    weights = {**states, **{name: value.expand(len(inputs), *value.shape) for name, value in missing}}
+    value = inputs
+    for name, layer in network.named_children():
+        value = _linear(name, weights, value) if isinstance(layer, nn.Linear) else layer(value)
+    return value
+
+
+def _linear(name: str, weights: Mapping[str, Tensor], inputs: Tensor) -> Tensor:
+    weight, bias = weights[f"{name}.weight"].mT, weights.get(f"{name}.bias")
+    rows = inputs.reshape(len(inputs), -1, inputs.shape[-1])  # [P, rows, features]
+    value = torch.bmm(rows, weight) if bias is None else torch.baddbmm(bias[:, None], rows, weight)
+    return value.reshape(*inputs.shape[:-1], -1)
