@@ -14,8 +14,8 @@ def outputs(network: nn.Module) -> Callable[[Mapping[str, Tensor], Tensor], Tens
     """How to apply networks that are stacked.
 
     Linear layers with elementwise functions between them are called one after the other, each for all networks by one
-    batch of matrix products. All else is transformed by torch.func.vmap, which does the same, and for small layers takes
-    a fifth more time.
+    batch of matrix products. All else is transformed by torch.func.vmap, which does the same, but takes a fifth more
+    time for small layers.
 
     Args:
         network: gives the function; its own parameters and buffers stand in where a state has none.
