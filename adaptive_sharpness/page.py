@@ -12,6 +12,7 @@ from adaptive_sharpness.cells import Column, number, span, table, words
 
 POOL = (words("network", "architecture"), words("protocol", "protocol"), words("measure", "measure"))
 RHO = number("ρ", "rho", "g")
+WAY = ("architecture", "protocol", "measure")
 TAU = (number("τ", "tau"), span("95 % interval", "tau_low", "tau_high"))
 REPLICATION = (  # what a narrow screen shows without scrolling comes first
     words("network", "architecture"),
@@ -60,6 +61,7 @@ ALL = (
     number("p, Holm", "p_holm", ".2g"),
     number("p, max-T", "p_max_t", ".2g"),
     number("partial τ", "partial_tau_gaussian"),
+    span("95 % interval of partial τ", "partial_tau_gaussian_low", "partial_tau_gaussian_high"),
     number("τ with the gap", "tau_gap"),
     number("ceiling", "noise_ceiling", ".3f"),
     number("detectable", "smallest_detectable_tau", ".3f"),
@@ -94,7 +96,7 @@ def render(
     page = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(template)
     return page.render(
         answer=answer.sentences(tau),
-        replication=table(REPLICATION, replication(tau)),
+        replication=table(REPLICATION, replication(tau, ladder)),
         ladder=table(LADDER, pd.DataFrame() if ladder is None else ladder),
         estimates=table(ESTIMATES, estimates),
         all=table(ALL, tau.assign(left_out=left_out.where(left_out > 0))),
@@ -105,15 +107,21 @@ def render(
     )
 
 
-def replication(tau: pd.DataFrame) -> pd.DataFrame:
+def replication(tau: pd.DataFrame, ladder: pd.DataFrame | None = None) -> pd.DataFrame:
     """The rows with a published tau, a network's together, and whether it is consistent with ours.
 
     Args:
         tau: what `tables.tau_table` returns.
+        ladder: a row a rung, where the study has a ladder: its rungs between the first one and the text's protocol
+            claim to be nobody's, and are left out.
 
     Returns:
         The rows with a column `verdict`, see `answer.verdict`.
     """
+    if ladder is not None:
+        first = set(ladder[ladder["rung"] == 0][list(WAY)].itertuples(index=False, name=None))
+        way = pd.Series(tau[list(WAY)].itertuples(index=False, name=None), index=tau.index)
+        tau = tau[way.isin(first) | (tau["protocol"] == answer.TEXT)]
     needed = ("architecture", "published_tau", "z")
     tau = tau.reindex(columns=[*tau.columns, *(name for name in needed if name not in tau)])
     names = list(tau["architecture"].unique())

@@ -15,6 +15,7 @@ ROW |= {"sharpness_mean": 0.0912, "sharpness_sd": 0.0123, "share_negative": 0.04
 ROW |= {"test_loss_mean": 0.4871, "test_loss_sd": 0.0211, "tau": 0.35, "tau_low": 0.151, "tau_high": 0.5221}
 ROW |= {"p_value": 0.0003, "published_tau": -0.311, "z": 4.976}
 STATISTICS = {"p_holm": 0.0412, "p_max_t": 0.0007, "partial_tau_gaussian": -0.1234, "tau_gap": 0.2222}
+STATISTICS |= {"partial_tau_gaussian_low": -0.3456, "partial_tau_gaussian_high": 0.1111}
 STATISTICS |= {"noise_ceiling": 0.6543, "smallest_detectable_tau": 0.2661, "equivalence_p": 0.91, "reason": math.nan}
 TRUST = {
     "protocol": "report",
@@ -161,6 +162,7 @@ def test_a_row_shows_what_the_table_holds():
         "p, Holm": "0.041",
         "p, max-T": "0.0007",
         "partial τ": "−0.123",
+        "95 % interval of partial τ": "−0.346 to +0.111",
         "τ with the gap": "+0.222",
         "ceiling": "0.654",
         "detectable": "0.266",
@@ -201,6 +203,23 @@ def test_replications_are_those_with_a_published_tau_a_networks_together():
     assert reader.column(REPLICATION, "network") == ["lenet5", "lenet5", "fcnn", "fcnn"]
     assert reader.column(REPLICATION, "τ") == ["+0.100", "+0.400", "+0.200", "+0.500"]
     assert reader.column(REPLICATION, "protocol") == ["report", "released", "report", "released"]
+    assert reader.column(EVERY, "τ") == ["+0.100", "+0.200", "+0.300", "+0.400", "+0.500"]
+
+
+def test_of_a_ladder_the_first_rung_and_the_texts_protocol_are_replications():
+    rows = [
+        {**ROW, "protocol": protocol, "measure": measure, "tau": tau}
+        for protocol, measure, tau in [
+            ("released", "released", 0.1),
+            ("released", "report_pga", 0.2),
+            ("with_relu", "report_pga", 0.3),
+            ("report", "report_pga", 0.4),
+            ("report", "worst_case", 0.5),
+        ]
+    ]
+    rungs = [{**row, "rung": number, "switch": "one"} for number, row in enumerate(rows)]
+    reader = read(*rows, ladder=pd.DataFrame(rungs))
+    assert reader.column(REPLICATION, "τ") == ["+0.100", "+0.400", "+0.500"]
     assert reader.column(EVERY, "τ") == ["+0.100", "+0.200", "+0.300", "+0.400", "+0.500"]
 
 
