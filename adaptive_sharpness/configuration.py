@@ -9,7 +9,7 @@ import yaml
 from jsonschema import Draft202012Validator, validators
 from jsonschema.exceptions import ValidationError, best_match
 
-from adaptive_sharpness import contradictions
+from adaptive_sharpness import contradictions, imports, plan
 
 # keys that hold numbers, however deep
 NUMBERS = ("seeds", "seeds_per_job", "protocols", "measures", "rho", "ladder", "pools")
@@ -73,7 +73,7 @@ def _nodes(node: yaml.Node, around: tuple[yaml.Node, ...]) -> Iterator[tuple[yam
 
 
 def check(config: dict, schema: Mapping) -> dict:
-    """Check a config.
+    """Check a config, and that Python can read the modules that it names.
 
     Args:
         config: the study's config, as YAML gives it.
@@ -83,12 +83,14 @@ def check(config: dict, schema: Mapping) -> dict:
         The config, with numbers in place of texts such as "1e-4", which one YAML reader takes for text.
 
     Raises:
-        ValueError: where the config is wrong; one line that says which key, what was got and what is wanted.
+        ValueError: where the config is wrong; one line that says which key, what was got and what is wanted. Or where a
+            module is wrong, see `imports.closure`: Snakemake would say it in many lines.
     """
     config = {**config, **{key: _numbers(config[key]) for key in NUMBERS if key in config}}
     error = best_match(_Validator(schema).iter_errors(config), key=_depth_first)
     for line in [_line(error)] if error else contradictions.contradictions(config):
         raise ValueError(f"config: {''.join(map(_printable, line))}")
+    imports.closure(*(plan.PACKAGE / f"{name}.py" for name in plan.files(config)))
     return config
 
 
@@ -110,7 +112,7 @@ def _numbers(value):
 
 
 def _is_integer(_, value) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, int) and _is_number(_, value)  # bounds are looked at for numbers alone
 
 
 def _is_number(_, value) -> bool:

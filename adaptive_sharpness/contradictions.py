@@ -21,11 +21,15 @@ def contradictions(config: Mapping) -> Iterator[str]:
 
     Yields:
         One line each. A line may rest on those before it: only the first is sure to be true.
+
+    Raises:
+        ValueError: if a trainer or an estimator is no Python; see `plan.options`.
     """
     names = (each for part in (_datasets, _protocols, _measures, _radii, _others) for each in part(config))
     yield from (unknown(*each) for each in names if each[1] not in each[2])
     yield from _no_json(config)
     yield from _not_stacked(config)
+    yield from _never_reached(config)
     yield from _missing(config)
     for measure in config["measures"]:
         yield from _estimators(config, measure)
@@ -146,6 +150,15 @@ def _not_stacked(config: Mapping) -> Iterator[str]:
             if block.get("stacked", 1) > 1 and not plan.stacks(block):
                 got = f"protocols.{protocol}.{name}.stacked: got {block['stacked']}"
                 yield f"{got}, wanted 1: {block['trainer']} trains one model at a time"
+
+
+def _never_reached(config: Mapping) -> Iterator[str]:
+    """Numbers of epochs of which training would pass over one: it always ends at the largest."""
+    for protocol, pool in config["protocols"].items():
+        for name, block in pool.items():
+            least, most = block["training"].get("min_epochs", 1), block["training"]["max_epochs"]
+            if least > most:
+                yield f"protocols.{protocol}.{name}.training.min_epochs: got {least}, wanted at most max_epochs, {most}"
 
 
 def _missing(config: Mapping) -> Iterator[str]:

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from functools import cache
 from importlib.metadata import packages_distributions, version
+from importlib.util import resolve_name
 from pathlib import Path
 
 from adaptive_sharpness.checksums import sha256
@@ -24,6 +25,9 @@ def closure(*files: Path) -> set[Path]:
 
     Returns:
         Their paths.
+
+    Raises:
+        ValueError: see `parse`; or if an import leads out of this package.
     """
     found, left = set(), [path.resolve() for path in files]
     while left:
@@ -42,6 +46,9 @@ def distributions(*files: Path) -> dict[str, str]:
 
     Returns:
         The version of each, such as {"scikit-learn": "1.9.1"}.
+
+    Raises:
+        ValueError: see `closure`.
     """
     modules = {name.split(".")[0] for path in closure(*files) if path.suffix == ".py" for name in _names(path)}
     found = {name for module in modules for name in _providers().get(module, ()) if module not in _NOT_INSTALLED}
@@ -57,10 +64,33 @@ def digest(*files: Path) -> str:
 
     Returns:
         Hexadecimal digits.
+
+    Raises:
+        ValueError: see `closure`.
     """
     lines = [f"{_name(path)} {sha256(path)}\n" for path in closure(*files)]
     lines += [f"{name}=={number}\n" for name, number in distributions(*files).items()]
     return hashlib.sha256("".join(sorted(lines)).encode()).hexdigest()
+
+
+def parse(path: Path) -> ast.Module:
+    """Parse a Python file, as Python itself would decode it.
+
+    Args:
+        path: the file.
+
+    Returns:
+        Its syntax tree.
+
+    Raises:
+        ValueError: if it is no Python; one line that says where.
+    """
+    try:
+        return ast.parse(path.read_bytes())
+    except SyntaxError as error:
+        place = f", line {error.lineno}" if error.lineno else ""
+        wanted = f"Python {sys.version_info.major}.{sys.version_info.minor}"
+        raise ValueError(f"{path}{place}: got no Python: {error.msg}, wanted {wanted}") from error
 
 
 def _name(path: Path) -> str:
@@ -83,12 +113,24 @@ def _providers() -> dict[str, list[str]]:
 def _names(path: Path) -> set[str]:
     """All that a file imports, wherever in it."""
     names = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(parse(path)):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            module = _module(node, path)
+            names |= {module} | {f"{module}.{alias.name}" for alias in node.names}
     return names
+
+
+def _module(node: ast.ImportFrom, path: Path) -> str:
+    """The module that a file imports from, in full where the file names it by dots."""
+    around = path.parent.relative_to(PACKAGE.parent).parts if path.is_relative_to(PACKAGE) else ()
+    name = "." * node.level + (node.module or "")
+    try:
+        return resolve_name(name, ".".join(around))
+    except ImportError as error:
+        wanted = f"one from {PACKAGE.name} or from an installed package"
+        raise ValueError(f"{path}, line {node.lineno}: got an import from {name}, wanted {wanted}") from error
 
 
 def _files(parts: list[str]) -> Iterator[Path]:

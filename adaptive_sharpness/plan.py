@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 
+from adaptive_sharpness import imports
+
 PACKAGE = Path(__file__).parent
 SEARCH = ("solver", "steps", "rate", "restarts", "origin", "convergence", "keep_delta", "stacked", "seed")
 NOT_IN_CONFIG = ("rho", "seed", "stacked", "states", "warm_start", "keep_delta")  # they have keys of their own, or none
@@ -66,6 +68,22 @@ def module(estimator: str) -> str:
     return estimator.replace(".", "/") if "." in estimator else f"measures/{estimator}"
 
 
+def files(config: Mapping) -> set[str]:
+    """The files in the package, without their endings, that a config names: they hold what its user may have written.
+
+    Args:
+        config: the study's.
+
+    Returns:
+        Of its data sets, its networks, what trains these, and its estimators on them.
+    """
+    pools = [each for pool in config["protocols"].values() for each in pool.items()]
+    found = {f"datasets/{name}" for name in config["datasets"]}
+    found |= {f"architectures/{network(name, block)}" for name, block in pools} | {trainer(block) for _, block in pools}
+    measured = ((name, architecture) for name, grids in config["rho"].items() for architecture in grids)
+    return found | {module(measure(config, *each)["estimator"]) for each in measured}
+
+
 def radii(config: Mapping, name: str, architecture: str) -> list[str]:
     """The radii at which a measure is taken on an architecture, as they stand in paths; "none" for one without."""
     grid = config["rho"].get(name, {}).get(architecture, [])
@@ -120,6 +138,9 @@ def options(module: str, function: str | None = None) -> dict[str, object]:
 
     Returns:
         Defaults, by name; empty if the module has no such function.
+
+    Raises:
+        ValueError: if the module is no Python; one line that says where.
     """
     return {each.arg: ast.literal_eval(value) if value else None for each, value in _keywords(module, function)}
 
@@ -133,6 +154,9 @@ def choices(module: str) -> dict[str, tuple]:
 
     Returns:
         Values, by name.
+
+    Raises:
+        ValueError: if the module is no Python; one line that says where.
     """
     literals = ((each.arg, part) for each, _ in _keywords(module) for part in filter(_is_literal, ast.walk(each)))
     return {name: tuple(ast.literal_eval(part.slice)) for name, part in literals}
@@ -141,7 +165,7 @@ def choices(module: str) -> dict[str, tuple]:
 def _keywords(module: str, function: str | None = None) -> list[tuple[ast.arg, ast.expr | None]]:
     """What a function takes by name, each with its default; nothing if the module has no such function."""
     path = PACKAGE / f"{module}.py"
-    for node in ast.parse(path.read_text()).body:
+    for node in imports.parse(path).body:
         if isinstance(node, ast.FunctionDef) and node.name == (function or path.stem):
             return list(zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True))
     return []

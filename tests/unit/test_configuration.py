@@ -4,6 +4,9 @@ import importlib
 import inspect
 import json
 import math
+import operator
+import re
+import shutil
 from copy import deepcopy
 from datetime import date
 from pathlib import Path
@@ -138,6 +141,8 @@ BAD = [
     ({"seeds_per_job": {"fcn": 4}}, "seeds_per_job.fcn", "'fcn'", "(did you mean fcnn?)"),
     ({"seeds_per_job": {"fcnn": 0}}, "seeds_per_job.fcnn", "0", "a whole number of models a job, at least 1"),
     ({"seeds": 4097}, "seeds", "4097", "at least 1 and at most 4096"),
+    ({"seeds": 10**400}, "seeds", "1000000", "at least 1 and at most 4096"),
+    ({f"{FCNN}.training.min_epochs": 11}, f"{FCNN}.training.min_epochs", "11", "at most max_epochs, 10"),
     # names that lead out of their folder, and options that would run what they fetch
     ({f"{FCNN}.network": "../job"}, f"{FCNN}.network", "'../job'", "one of fcnn, gat, lenet5"),
     ({f"{FCNN}.network": "__init__"}, f"{FCNN}.network", "'__init__'", "one of fcnn, gat, lenet5"),
@@ -261,6 +266,16 @@ BAD = [
     ({"protocols.report": "fcnn"}, "protocols.report", "'fcnn'", "a mapping from architectures"),
     ({"measures": 3}, "measures", "3", "a mapping from measures"),
     ({"pathvars": {"result": "a"}}, "pathvars.result", "'result'", "(did you mean results?)"),
+    # folders that Snakemake would read as wildcards, or as other folders
+    (
+        {"pathvars": {"results": "{dataset}"}},
+        "pathvars.results",
+        "'{dataset}'",
+        "a folder, without < > { } in its path",
+    ),
+    ({"pathvars": {"results": "a}"}}, "pathvars.results", "'a}'", "a folder, without < > { } in its path"),
+    ({"pathvars": {"logs": "<results>/logs"}}, "pathvars.logs", "'<results>/logs'", "a folder, without < > { }"),
+    ({"pathvars": {"logs": ""}}, "pathvars.logs", "''", "a folder, without < > { } in its path"),
     # sources
     (
         {"datasets.abalone.sources.0.files": REMOVED},
@@ -300,6 +315,109 @@ def test_a_bad_config_gives_a_line(changes, key, got, wanted):
     assert got in rest.split("wanted")[0]
     assert "wanted" in rest
     assert wanted in rest.split("wanted", 1)[1]
+
+
+# Every key of the schema
+
+
+def entries(schema: dict, value, path: tuple = (), pattern: str = "") -> list[tuple[str, tuple, dict]]:
+    """Every key of a config: its path in the schema, as in `properties`, its own, and what the schema says of it."""
+    schema = SCHEMA["$defs"][schema["$ref"].rsplit("/", 1)[1]] if "$ref" in schema else schema
+    found = [(pattern, path, schema)]
+    for key, entry in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
+        named = schema.get("properties", {})
+        inside = named.get(key, schema.get("additionalProperties", schema.get("items")))
+        if isinstance(inside, dict):
+            found += entries(inside, entry, (*path, key), f"{pattern}.{key if key in named else '*'}")
+    return found
+
+
+def with_change(path: tuple, change) -> dict:
+    """The config with every key, after a change of the mapping or list around one of them."""
+    config = deepcopy(FULL)
+    place = config
+    for key in path[:-1]:
+        place = place[key]
+    change(place, path[-1])
+    return config
+
+
+def spelled(*path) -> str:
+    """A path as a line spells it."""
+    return "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in path).lstrip(".")
+
+
+def needed(schema: dict) -> list[str]:
+    """The keys without which a mapping is wrong."""
+    return schema.get("required", []) + schema.get("else", {}).get("required", [])
+
+
+TAUGHT = {**BLOCK, "network": "fcnn", "trainer": "released.training", "stacked": 1, "hops": 1}
+TAUGHT["training"] = {"rate": 0.1, "batch_size": 64, "tolerance": 0.05, "min_epochs": 2, "max_epochs": 2, "momentum": 0}
+TAUGHT["training"] |= {"weight_decay": 0, "full_batch": True, "one_sided_stop": True, "summed_loss": False}
+TAUGHT["training"] |= {"eval_after_first": False}
+EVERY = dict.fromkeys(["fcnn", "lenet5", "gat"], "worst_case")
+FULL = study(
+    {
+        "seeds": {"fcnn": 50, "lenet5": 50, "gat": 50},
+        "only": "fcnn",
+        "pathvars": {"results": "a", "logs": "b"},
+        "datasets.abalone.limit": {"train": 10, "test": 10},
+        "datasets.abalone_released": {"raw": "abalone"},
+        "protocols.taught": {"fcnn": TAUGHT},
+        f"{PGA}.estimator": EVERY,
+        f"{PGA}.protocols": ["report"],
+        f"{PGA}.batches": {"fcnn": "all", "lenet5": 50, "gat": 50},
+        "ladder": {"fcnn": [RUNG, dict(RUNG)]},
+        "pools": {**CUT, "elsewhere": {"fcnn": {"sharpness_mean": 0.1, "test_loss_mean": 0.1, "tau": 0}}},
+    }
+)
+PLACES = {pattern: (path, schema) for pattern, path, schema in reversed(entries(SCHEMA, FULL)) if path}
+KEYS = {pattern: place for pattern, place in PLACES.items() if not pattern.endswith("*")}
+NEEDED = {
+    f"{pattern}.{key}": (*path, key)
+    for pattern, (path, schema) in {**PLACES, "": ((), SCHEMA)}.items()
+    for key in needed(schema)
+}
+KINDS = {"object": {"b": None}, "array": [None], "string": "b", "number": 0.5, "integer": 7, "boolean": True}
+
+
+def test_every_key_of_the_schema_is_in_a_config_that_is_right():
+    assert configuration.check(FULL, SCHEMA) == FULL
+    assert PLACES.keys() | {""} == {pattern for pattern, _ in properties(SCHEMA)}
+
+
+@pytest.mark.fault(fault="a value of the wrong kind, at every key", sees="`config: KEY: got ..., wanted ...`")
+@pytest.mark.parametrize(("path", "schema"), PLACES.values(), ids=PLACES)
+def test_a_value_of_another_kind_gives_a_line(path, schema):
+    kinds = schema.get("type", [])
+    taken = {kinds} if isinstance(kinds, str) else set(kinds)
+    taken |= {"integer"} if "number" in taken else set()
+    wrong = [value for kind, value in KINDS.items() if kind not in taken]
+    for value in [None, *wrong]:
+        line = refused(with_change(path, lambda place, key, value=value: operator.setitem(place, key, value)))
+        wanted = schema["description"][1:].rstrip(".")
+        assert re.fullmatch(rf"config: {re.escape(spelled(*path))}: got {re.escape(repr(value))}, wanted .+", line)
+        assert line.split(", wanted ", 1)[1][1:].startswith(wanted)
+
+
+@pytest.mark.fault(
+    fault="a misspelt key, of all there are", sees="`config: KEY: got ..., wanted ... (did you mean ...?)`"
+)
+@pytest.mark.parametrize("path", [path for path, _ in KEYS.values()], ids=KEYS)
+def test_a_key_with_a_letter_more_gives_a_line_with_the_right_one(path):
+    *around, key = path
+    line = refused(with_change(path, lambda place, key: operator.setitem(place, f"{key}s", place.pop(key))))
+    assert line.startswith(f"config: {spelled(*around, f'{key}s')}: got '{key}s', wanted one of ")
+    assert line.endswith(f" (did you mean {key}?)")
+    assert len(line.splitlines()) == 1
+
+
+@pytest.mark.fault(fault="a key that is missing, of all that are needed", sees="`config: KEY: is missing, wanted ...`")
+@pytest.mark.parametrize("path", NEEDED.values(), ids=NEEDED)
+def test_a_key_that_is_missing_gives_a_line(path):
+    line = refused(with_change(path, operator.delitem))
+    assert re.fullmatch(rf"config: {re.escape(spelled(*path))}: is missing, wanted .+", line)
 
 
 def test_a_name_that_is_no_text_gives_a_line():
@@ -394,6 +512,21 @@ def test_a_measure_without_a_function_of_its_name_gives_a_line(tmp_path, monkeyp
         configuration.check(config, SCHEMA)
 
 
+@pytest.mark.fault(
+    fault="a data set, network, trainer or measure that is no Python",
+    sees="`FILE, line: got no Python: ..., wanted ...`",
+)
+@pytest.mark.parametrize("module", ["datasets/abalone", "architectures/fcnn", "training", "measures/hessian"])
+def test_a_module_that_is_no_python_gives_a_line(module, tmp_path, monkeypatch):
+    shutil.copytree(plan.PACKAGE, tmp_path, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
+    for part in (contradictions, plan):
+        monkeypatch.setattr(part, "PACKAGE", tmp_path)
+    file = tmp_path / f"{module}.py"
+    file.write_text('"""Mine."""\n\ndef mine(:\n')
+    with pytest.raises(ValueError, match=rf"^{file}, line 3: got no Python: invalid syntax, wanted Python 3\.\d+$"):
+        configuration.check(CONFIG, SCHEMA)
+
+
 # The schema itself
 
 
@@ -432,6 +565,12 @@ def test_each_training_default_of_the_schema_is_pythons():
     schema = {path.removeprefix(TRAINING): value for path, value in DEFAULTS.items() if path.startswith(TRAINING)}
     python = {name: each.default for name, each in inspect.signature(training.train).parameters.items()}
     assert schema == {name: value for name, value in python.items() if value is not inspect.Parameter.empty}
+
+
+def test_the_training_options_that_are_needed_are_those_without_a_default_in_python():
+    named = [each for each in inspect.signature(training.train).parameters.values() if each.kind is each.KEYWORD_ONLY]
+    needs = SCHEMA["$defs"]["architecture"]["properties"]["training"]["required"]
+    assert set(needs) == {each.name for each in named if each.default is each.empty}
 
 
 def test_each_other_default_of_the_schema_is_the_shipped_configs():

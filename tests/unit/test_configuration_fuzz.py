@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from snakemake.utils import update_config
 
-from adaptive_sharpness import configuration, plan
+from adaptive_sharpness import configuration, contradictions, plan
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
@@ -43,21 +43,21 @@ def shipped() -> list[dict]:
 
 
 SHIPPED = shipped()
-NAMES = {  # by what a description of the schema says of the name, or of the mapping's keys
+NAMES = {  # by what a description of the schema says first of the name, or of the mapping's keys
     "data set": ["abalone", "cora"],
     "protocol": ["report"],
     "architecture": ["fcnn", "gat"],
-    "measures": ["worst_case", "hessian"],
     "measure": ["worst_case", "hessian"],
     "raw file": ["a.data"],
 }
+PRINTED = st.characters(codec="utf-8", exclude_categories=["C", "Z"])
 
 
-def names(schema: dict) -> st.SearchStrategy:
-    """What the names of this part of the schema are, so that some of them exist."""
-    said = schema["description"].removeprefix("A mapping from ")[:20]
-    known = next((known for kind, known in NAMES.items() if kind in said), ["a", "fcnn", "1.0"])
-    return st.sampled_from(known)
+def names(schema: dict) -> list[str]:
+    """What the names of this part of the schema may be; some of them exist."""
+    said = schema["description"].split("mapping from ", 1)[-1]
+    known = {said.find(kind): names for kind, names in NAMES.items() if kind in said}
+    return known[min(known)] if known else ["a", "b", "c"]
 
 
 def values(schema: dict) -> st.SearchStrategy:
@@ -71,25 +71,76 @@ def values(schema: dict) -> st.SearchStrategy:
 
 
 def _objects(schema: dict) -> st.SearchStrategy:
-    keys = {key: values(each) for key, each in schema.get("properties", {}).items()}
-    wanted = {key: each for key, each in keys.items() if key in schema.get("required", ())}
-    more = {key: each for key, each in keys.items() if key not in wanted}
-    if keys:
-        return st.fixed_dictionaries(wanted, optional=more)
+    if "properties" in schema:
+        return st.one_of(*(_mappings(schema, *each) for each in _ways(schema)))
     own = schema.get("additionalProperties", True)
     if not isinstance(own, dict):  # the options, of which the schema knows nothing
         return st.dictionaries(st.sampled_from(["adaptive", "vectors", "steps", "norm"]), JUNK, max_size=1)
-    return st.dictionaries(names(schema), values(own), min_size=schema.get("minProperties", 0), max_size=2)
+    keys = st.sampled_from(names(schema))
+    return st.dictionaries(keys, values(own), min_size=schema.get("minProperties", 0), max_size=2)
+
+
+def _ways(schema: dict) -> list[tuple[set, set]]:
+    """The ways to fill a mapping of named keys: which are needed, and which must not be there."""
+    needed = set(schema.get("required", ()))
+    others = [schema["if"], schema["else"]] if "if" in schema else schema.get("oneOf", [{"required": []}])
+    ways = [set(each["required"]) for each in others]
+    return [(needed | way, set().union(*ways) - way) for way in ways]
+
+
+def _mappings(schema: dict, needed: set, forbidden: set) -> st.SearchStrategy:
+    keys = {key: values(each) for key, each in schema["properties"].items() if key not in forbidden}
+    wanted = {key: each for key, each in keys.items() if key in needed}
+    return st.fixed_dictionaries(wanted, optional={key: each for key, each in keys.items() if key not in needed})
+
+
+def _texts(schema: dict) -> st.SearchStrategy:
+    if "pattern" in schema:
+        return st.from_regex(schema["pattern"], fullmatch=True, alphabet=PRINTED)
+    return st.sampled_from(names(schema))
+
+
+def _numbers(schema: dict) -> st.SearchStrategy:
+    return st.floats(max(schema.get("minimum", 0), 0), 1, exclude_min="exclusiveMinimum" in schema, exclude_max=True)
 
 
 _KINDS = {
     "object": _objects,
     "array": lambda schema: st.lists(values(schema["items"]), min_size=schema.get("minItems", 0), max_size=3),
     "integer": lambda schema: st.integers(schema.get("minimum", 0), 60),
-    "number": lambda schema: st.floats(max(schema.get("minimum", 0), 0), 1, exclude_max=True),
+    "number": _numbers,
     "boolean": lambda schema: st.booleans(),
-    "string": lambda schema: st.from_regex(schema["pattern"]) if "pattern" in schema else names(schema),
+    "string": _texts,
 }
+
+
+def parts(schema: dict, value, path: tuple = ()) -> list[tuple[tuple, dict]]:
+    """The path of everything that is in a config or may be, with what the schema says of it."""
+    schema = SCHEMA["$defs"][schema["$ref"].rsplit("/", 1)[1]] if "$ref" in schema else schema
+    named, found = schema.get("properties", {}), [(path, schema)] if path else []
+    if isinstance(value, dict):
+        own = {key: named.get(key, schema.get("additionalProperties")) for key in [*named, *value]}
+        entries = [(key, each, value.get(key)) for key, each in own.items() if isinstance(each, dict)]
+    else:
+        entries = [(n, schema["items"], each) for n, each in enumerate(value)] if isinstance(value, list) else []
+    return found + [part for key, each, entry in entries for part in parts(each, entry, (*path, key))]
+
+
+PARTS = [parts(SCHEMA, config) for config in SHIPPED]
+
+
+@st.composite
+def allowed(draw) -> dict:
+    """A shipped config with one to three parts replaced, or added, by what the schema allows there, more or less."""
+    which = draw(st.integers(0, len(SHIPPED) - 1))
+    config = json.loads(json.dumps(SHIPPED[which]))
+    for _ in range(draw(st.integers(1, 3))):
+        path, schema = draw(st.sampled_from(PARTS[which]))
+        try:
+            _at(config, path[:-1])[path[-1]] = draw(values(schema))
+        except (KeyError, IndexError, TypeError):  # an earlier part took it away
+            continue
+    return config
 
 
 def places(value, path: tuple = ()) -> list[tuple]:
@@ -163,7 +214,8 @@ def planned_or_refused(config: dict) -> bool:
 def _planned(checked: dict) -> bool:
     for measure in checked["measures"]:
         for architecture in {name for pool in checked["protocols"].values() for name in pool}:
-            assert plan.seeds(checked, architecture) >= 1
+            assert 1 <= plan.seeds(checked, architecture) <= 4096
+            assert plan.seeds_per_job(checked, architecture) >= 1
             radii = plan.radii(checked, measure, architecture)
             assert len(set(radii)) == len(radii)
             assert all(re.fullmatch(r"none|[0-9.e+-]+", rho) for rho in radii)
@@ -171,14 +223,68 @@ def _planned(checked: dict) -> bool:
     return True
 
 
-@pytest.mark.fault(fault="a config that nobody thought of", sees="a plan, or `config: KEY: got ..., wanted ...`")
-@settings(max_examples=300, **MANY)
-@given(mutants())
-def test_a_mutant_of_a_shipped_config_is_planned_or_refused_in_one_line(config):
-    planned_or_refused(config)
+MUTANTS, ALLOWED, RUN = 300, 150, 5
 
 
-@settings(max_examples=150, **MANY)
-@given(values(SCHEMA))
-def test_what_the_schema_allows_is_planned_or_refused_in_one_line(config):
-    planned_or_refused(config)
+def outcomes(configs: st.SearchStrategy, examples: int) -> list[tuple[dict, bool]]:
+    """So many configs, each with whether it is planned; the same ones every time."""
+    found = []
+
+    @settings(max_examples=examples, **MANY)
+    @given(configs)
+    def meet(config):
+        found.append((config, planned_or_refused(config)))
+
+    meet()
+    return found
+
+
+def assert_both(planned: list[bool], examples: int) -> None:
+    """Each outcome for a twentieth of the configs at least."""
+    assert len(planned) == examples
+    assert planned.count(True) >= examples / 20
+    assert planned.count(False) >= examples / 20
+
+
+@pytest.mark.fault(
+    fault=f"a config that nobody thought of: {MUTANTS} mutants of the shipped ones",
+    sees="a plan, or `config: KEY: got ..., wanted ...`",
+)
+def test_a_mutant_of_a_shipped_config_is_planned_or_refused_in_one_line():
+    assert_both([planned for _, planned in outcomes(mutants(), MUTANTS)], MUTANTS)
+
+
+def test_a_config_with_parts_that_the_schema_allows_is_planned_or_refused_in_one_line():
+    assert_both([planned for _, planned in outcomes(allowed(), ALLOWED)], ALLOWED)
+
+
+@pytest.fixture(scope="module")
+def accepted() -> list[dict]:
+    """Some configs that are planned, with few models."""
+    met = [each for configs in (mutants(), allowed()) for each in outcomes(configs, ALLOWED)]
+    found = [config for config, planned in met if planned and config not in SHIPPED]
+    return [{**config, "seeds": 2, "seeds_per_job": 2} for config in found[:: len(found) // RUN]]
+
+
+@pytest.fixture(scope="module")
+def project(fresh, tmp_path_factory):
+    return fresh(tmp_path_factory.mktemp("mutants") / "project", {})
+
+
+@pytest.mark.parametrize("number", range(RUN))
+def test_what_is_planned_is_planned_by_snakemake_too(project, accepted, number):
+    """With a job for every pool, and for every radius of each."""
+    (project.folder / "config/config.yaml").write_text(yaml.safe_dump(accepted[number]))
+    checked = configuration.check(accepted[number], SCHEMA)
+    chosen = contradictions.only(checked)
+    pools = [(protocol, name) for protocol, pool in checked["protocols"].items() for name in pool]
+    pools = [(protocol, name) for protocol, name in pools if not chosen or name in chosen]
+    grids = [
+        plan.radii(checked, measure, name)
+        for protocol, name in pools
+        for measure in checked["measures"]
+        if plan.taken(checked, measure, protocol)
+    ]
+    run = project.plan()
+    assert run.code == 0, run.output
+    assert (run.jobs["train"], run.jobs.get("measure", 0)) == (len(pools), sum(map(len, grids)))

@@ -1,6 +1,8 @@
 """The static import closure against what Python really imports, and the digest that decides what is remade."""
 
+import ast
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -11,14 +13,26 @@ from pathlib import Path
 
 import pytest
 
-from adaptive_sharpness import imports
+from adaptive_sharpness import imports, plan
 
 ROOT = Path(__file__).parents[2]
 SCRIPTS = sorted((ROOT / "workflow/scripts").glob("*.py"))
-MODULES = [imports.PACKAGE / f"{name}.py" for name in ("datasets/abalone", "datasets/cora", "datasets/fashion_mnist")]
-MODULES += [imports.PACKAGE / f"{name}.py" for name in ("architectures/gat", "measures/hessian", "released/lenet5")]
+NAMED = {  # the modules that config names, and the scripts to which the rules add them
+    "datasets/[!_]*": ["prepare"],
+    "architectures/[!_]*": ["train", "measure"],
+    "training": ["train"],
+    "measures/[!_]*": ["measure"],
+    "released/[!_]*": ["train", "measure"],
+}
+ADDED = [
+    (ROOT / f"workflow/scripts/{script}.py", path)
+    for pattern, scripts in NAMED.items()
+    for path in sorted(imports.PACKAGE.glob(f"{pattern}.py"))
+    for script in scripts
+]
+MODULES = list(dict.fromkeys(path for _, path in ADDED))
 IMPORT_ALL = """
-import ast, builtins, json, sys
+import ast, builtins, importlib, json, sys
 from pathlib import Path
 
 import_ = builtins.__import__
@@ -31,6 +45,15 @@ def watched(name, globals=None, locals=None, fromlist=(), level=0):
 
 builtins.__import__ = watched
 
+def load(path):
+    place = path.resolve().relative_to(Path.cwd()).with_suffix("").parts
+    if place[0] == "adaptive_sharpness":
+        importlib.import_module(".".join(place))
+        return
+    nodes = ast.parse(path.read_text()).body
+    statements = [node for node in nodes if isinstance(node, ast.Import | ast.ImportFrom)]
+    exec(compile(ast.Module(statements, []), path, "exec"), {"__name__": "script"})
+
 def ours():
     return [name for name in sys.modules if name.split(".")[0] == "adaptive_sharpness"]
 
@@ -39,9 +62,7 @@ for script in sys.argv[1:]:
     asked = set()
     for name in ours():
         del sys.modules[name]
-    nodes = ast.parse(Path(script).read_text()).body
-    statements = [node for node in nodes if isinstance(node, ast.Import | ast.ImportFrom)]
-    exec(compile(ast.Module(statements, []), script, "exec"), {"__name__": "script"})
+    load(Path(script))
     found[script] = [str(Path(sys.modules[name].__file__).resolve()) for name in ours()]
     asked -= sys.stdlib_module_names | {"adaptive_sharpness"}
     others[script] = {name: str(Path(sys.modules[name].__file__).resolve()) for name in asked}
@@ -57,8 +78,8 @@ def python(code: str, tree: Path, *arguments: object) -> str:
 
 @pytest.fixture(scope="module")
 def imported() -> list[dict[str, dict]]:
-    """What the import statements of each script load, and nothing but these statements: files of the package; and what
-    these and the script itself ask for elsewhere, with the file that Python finds."""
+    """What each module loads, and each script's import statements, nothing but these: files of the package; and what is
+    asked for elsewhere, by these and the script or module itself, with the file that Python finds."""
     return json.loads(python(IMPORT_ALL, ROOT, *SCRIPTS, *MODULES))
 
 
@@ -82,14 +103,36 @@ def tree(tmp_path):
     return tmp_path / "a"
 
 
-@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
+def named(path: Path) -> str:
+    return f"{path.parent.name}/{path.stem}"
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=named)
 def test_a_script_imports_nothing_outside_its_closure(loaded, script):
     files = set(map(Path, loaded[str(script)]))
     assert imports.PACKAGE / "__init__.py" in files
     assert files <= imports.closure(script)
 
 
-@pytest.mark.parametrize("script", SCRIPTS + MODULES, ids=lambda script: script.stem)
+@pytest.mark.parametrize(("script", "module"), ADDED, ids=named)
+def test_a_module_that_is_added_to_a_script_imports_nothing_outside_their_closure(loaded, script, module):
+    """But for a package around it that holds nothing but words."""
+    files = set(map(Path, loaded[str(module)]))
+    assert {module, module.parent / "__init__.py", imports.PACKAGE / "__init__.py"} <= files
+    assert {path for path in files - imports.closure(script, module) if not is_bare(path)} == set()
+
+
+def is_bare(path: Path) -> bool:
+    """Whether a file is the docstring of a package."""
+    tree = imports.parse(path)
+    return path.name == "__init__.py" and len(tree.body) == 1 and ast.get_docstring(tree) is not None
+
+
+def test_the_modules_that_config_names_are_among_them(config):
+    assert {imports.PACKAGE / f"{name}.py" for name in plan.files(config)} <= set(MODULES)
+
+
+@pytest.mark.parametrize("script", SCRIPTS + MODULES, ids=named)
 def test_every_package_that_a_script_imports_is_known_with_its_version(imported, script):
     """Packages are found here by the file that was loaded, and there by their lists of modules."""
     files = imported[1][str(script)]
@@ -153,6 +196,73 @@ def test_every_form_of_import_is_seen(tmp_path, statement):
     script = tmp_path / "script.py"
     script.write_text(statement)
     assert {script, imports.PACKAGE / "__init__.py", imports.PACKAGE / "balls.py"} <= imports.closure(script)
+
+
+@pytest.fixture
+def package(tree, monkeypatch) -> Path:
+    """The package of the copy, as the one whose imports are followed."""
+    monkeypatch.setattr(imports, "PACKAGE", (tree / "adaptive_sharpness").resolve())
+    return imports.PACKAGE
+
+
+@pytest.mark.parametrize(
+    ("place", "statement"),
+    [
+        ("measures/mine.py", "from . import worst_case"),
+        ("measures/mine.py", "from .worst_case import measure"),
+        ("measures/mine.py", "from ..measures import worst_case"),
+        ("measures/mine/__init__.py", "from ..worst_case import measure"),
+        ("mine.py", "from .measures.worst_case import measure"),
+        ("__init__.py", "from .measures import worst_case"),
+    ],
+)
+def test_an_import_by_dots_is_seen(package, place, statement):
+    (package / place).parent.mkdir(exist_ok=True)
+    (package / place).write_text(statement)
+    wanted = {package / name for name in (place, "__init__.py", "measures/worst_case.py", "balls.py")}
+    assert wanted <= imports.closure(package / place)
+
+
+@pytest.mark.parametrize(
+    ("place", "name"),
+    [("../script.py", "."), ("mine.py", "..other"), ("__init__.py", ".."), ("measures/mine.py", "...")],
+)
+def test_an_import_that_leads_out_of_the_package_gives_a_line(package, place, name):
+    (package / place).write_text(f"import os\nfrom {name} import balls\n")
+    line = f"{(package / place).resolve()}, line 2: got an import from {name}, wanted one from adaptive_sharpness or "
+    with pytest.raises(ValueError, match=f"^{re.escape(line)}from an installed package$"):
+        imports.closure(package / place)
+
+
+PYTHON = f"Python {sys.version_info.major}.{sys.version_info.minor}"
+
+
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [
+        (b"import os\nimport torch.\n", ", line 2: got no Python: invalid syntax, wanted {}"),
+        (b"a = 1\n  b = 2\n", ", line 2: got no Python: unexpected indent, wanted {}"),
+        (b"a = '\xff'\n", ", line 1: got no Python: .*codec can't decode byte 0xff.*, wanted {}"),
+        (b"# coding: nothing\n", ": got no Python: .*nothing.*, wanted {}"),
+    ],
+)
+def test_a_file_that_is_no_python_gives_a_line(tmp_path, content, line):
+    path = tmp_path / "mine.py"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=f"^{re.escape(str(path))}{line.format(re.escape(PYTHON))}$"):
+        imports.parse(path)
+
+
+def test_a_file_in_another_encoding_is_read_as_python_reads_it(tmp_path):
+    (tmp_path / "mine.py").write_bytes(b"# coding: latin-1\nname = '\xfc'\n")
+    assert ast.literal_eval(imports.parse(tmp_path / "mine.py").body[0].value) == "ü"
+
+
+@pytest.mark.parametrize("ask", [imports.closure, imports.distributions, imports.digest])
+def test_a_file_deep_in_what_is_imported_that_is_no_python_gives_a_line(package, ask):
+    (package / "balls.py").write_text("def broken(:\n")
+    with pytest.raises(ValueError, match=r"/balls\.py, line 1: got no Python: "):
+        ask(package / "measures/worst_case.py")
 
 
 def test_of_another_package_the_version_is_known_and_no_file(tmp_path):

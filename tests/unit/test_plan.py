@@ -219,6 +219,14 @@ def test_a_module_is_read_without_being_run(tmp_path, monkeypatch):
     assert plan.options("unrun") == {"rho": None, "low": -0.5, "names": ("a", "b"), "rate": None}
 
 
+@pytest.mark.parametrize("read", [plan.options, plan.choices])
+def test_a_module_that_is_no_python_gives_a_line(read, tmp_path, monkeypatch):
+    (tmp_path / "broken.py").write_text("def broken(*, a=1): ...\ndef broken(:\n")
+    monkeypatch.setattr(plan, "PACKAGE", tmp_path)
+    with pytest.raises(ValueError, match=r"broken\.py, line 2: got no Python: invalid syntax, wanted Python 3\.\d+$"):
+        read("broken")
+
+
 def test_a_function_of_another_name_has_options_too(tmp_path, monkeypatch):
     (tmp_path / "two.py").write_text("def one(*, a=1): ...\ndef two(*, b=2): ...\n")
     monkeypatch.setattr(plan, "PACKAGE", tmp_path)
@@ -230,6 +238,24 @@ def test_a_function_of_another_name_has_options_too(tmp_path, monkeypatch):
 
 def test_the_module_of_an_estimator_is_a_measure_unless_a_dot_says_otherwise():
     assert [plan.module(each) for each in ("worst_case", "released.gat")] == ["measures/worst_case", "released/gat"]
+
+
+def test_the_files_that_a_config_names_are_those_of_every_data_set_network_trainer_and_estimator():
+    text = {"mine": {"dataset": "a", "network": "other"}, "fcnn": {"dataset": "a"}}
+    config = {
+        "datasets": {"a": {}, "b": {}},
+        "protocols": {"text": text, "old": {"fcnn": {"dataset": "b", "trainer": "released.training"}}},
+        "measures": {
+            "hessian": {"options": {}},
+            "unused": {"options": {}},
+            "one": {"options": {}, "estimator": {"mine": "worst_case", "fcnn": "released.fcnn"}},
+        },
+        "rho": {"hessian": {"mine": "none"}, "one": {"mine": [0.1], "fcnn": [0.1]}},
+    }
+    assert plan.files(config) == {
+        *("datasets/a", "datasets/b", "architectures/other", "architectures/fcnn", "training", "released/training"),
+        *("measures/hessian", "measures/worst_case", "released/fcnn"),
+    }
 
 
 def test_the_module_that_trains_a_network_is_training_unless_its_block_names_another():
