@@ -40,10 +40,15 @@ bench: setup ## measure how fast all is, on a quiet machine: benchmarks/results
 	snakemake data
 	python -m benchmarks
 
+# What lies in docs/results/ladder, extended and reference is of other studies, and stays.
 publish: setup ## copy the finished study's tables and figures to docs/results
+	@for made in results/tables/tau.csv results/tables/runs.parquet results/figures/report; do test -e $$made || \
+	{ echo "publish: got no $$made, wanted a finished study: make study" >&2; exit 1; }; done
 	mkdir -p docs/results
+	rm -rf docs/results/report
+	find docs/results -maxdepth 1 -type f -delete
 	cp results/tables/*.csv results/tables/runs.parquet docs/results/
-	cp -r results/figures/. docs/results/
+	cp -r results/figures/report docs/results/
 	find docs/results -name '*.sha256' -delete
 
 audit: setup ## hold the locked packages against known vulnerabilities
