@@ -13,7 +13,7 @@ from adaptive_sharpness.dataset import Dataset
 from adaptive_sharpness.datasets import load
 
 ROOT = Path(__file__).parents[1]
-pytest_plugins = ["reliability", "study"]
+pytest_plugins = ["reliability", "skips", "study"]
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -58,24 +58,42 @@ def clustered(cluster, fresh, small, tmp_path_factory) -> Clustered:
     profile.write_text(yaml.safe_dump(settings))
     process = study.start("--workflow-profile", "profiles/slurm", *LOCAL)
     try:
-        cancelled = _running(study, process)
-        subprocess.run(["scancel", cancelled], check=True)
+        cancelled = _cancelled(study, process)
         run = study.finish(process)
     finally:
         process.kill()
     return Clustered(study, run, cancelled, _jobs())
 
 
-def _running(study: Study, process: subprocess.Popen) -> str:
-    """A job that trains, as soon as one does."""
+def _cancelled(study: Study, process: subprocess.Popen) -> str:
+    """Cancel a job that trains as soon as it runs: it takes seconds to start. One that is over is left for the next."""
     end = time.monotonic() + TIMEOUT
-    while not list(study.folder.glob("logs/train/**/*.log")):
+    while True:
         assert process.poll() is None, study.finish(process).output
         assert time.monotonic() < end
+        for job in _training():
+            subprocess.run(["scancel", job])  # which may find it gone
+            if _state(job) == "CANCELLED":
+                return job
         time.sleep(0.2)
+
+
+def _training() -> list[str]:
+    """The jobs that train, and run."""
     command = ["squeue", "--noheader", "--states=RUNNING", "--format=%i %k"]
     running = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    return re.search(r"(\S+) rule_train_", running)[1]
+    return re.findall(r"^(\S+) rule_train_", running, re.MULTILINE)
+
+
+def _state(number: str) -> str:
+    """What became of a job, once it has ended."""
+    end = time.monotonic() + TIMEOUT
+    while time.monotonic() < end:
+        [state] = [job["JobState"] for job in _jobs() if job["JobId"] == number]
+        if state not in ("RUNNING", "COMPLETING"):
+            return state
+        time.sleep(0.2)
+    raise AssertionError(f"job {number} is {state} still")
 
 
 def _jobs() -> list[dict[str, str]]:

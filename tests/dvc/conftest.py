@@ -3,21 +3,18 @@
 import getpass
 import os
 import shutil
-import socket
 import subprocess
 import sys
-import time
 import urllib.request
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import yaml
+from remotes import START, Remote, served
 from snakemake.utils import update_config
 from study import ROOT, TIMEOUT, Run, Study
 
 TRACKED = ("dvc.yaml", "params.yaml", ".dvc/config", ".dvcignore", ".gitignore")
-START = 60  # seconds within which a server on this machine has to answer
 NOBODY = {f"GIT_{role}_{what}": "nobody@localhost" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
 
 
@@ -74,19 +71,6 @@ class Repository(Study):
         return Repository(folder)
 
 
-@dataclass(frozen=True)
-class Remote:
-    """Where DVC keeps files, and what a user sets to get there."""
-
-    url: str
-    settings: dict[str, str]
-
-    def add(self, study: Repository) -> None:
-        study.dvc("remote", "add", "--local", "--default", "store", self.url)
-        for key, value in self.settings.items():
-            study.dvc("remote", "modify", "--local", "store", key, value)
-
-
 def _well(run: Run) -> Run:
     assert run.code == 0, run.output
     return run
@@ -134,11 +118,11 @@ def ssh(tmp_path):
         Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)  # Debian's server asks for it, its service makes it
     for name in ("host", "user"):
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", tmp_path / name], check=True)
-    port = _free()
     options = (f"HostKey={tmp_path}/host", f"AuthorizedKeysFile={tmp_path}/user.pub", "PidFile=none")
     options += ("StrictModes=no", "UsePAM=no", "PasswordAuthentication=no", "Subsystem=sftp internal-sftp")
-    places = [server, "-D", "-e", "-f", "/dev/null", "-o", "ListenAddress=127.0.0.1", "-p", str(port)]
-    with _server([*places, *(word for option in options for word in ("-o", option))], port, tmp_path):
+    options += ("ListenAddress=127.0.0.1",)
+    command = [server, "-D", "-e", "-f", "/dev/null", *(word for option in options for word in ("-o", option)), "-p"]
+    with served(command, tmp_path) as port:
         settings = {"user": getpass.getuser(), "keyfile": str(tmp_path / "user")}
         yield Remote(f"ssh://127.0.0.1:{port}{tmp_path}/store", settings)
 
@@ -146,39 +130,8 @@ def ssh(tmp_path):
 @pytest.fixture
 def s3(tmp_path):
     """An emulator of S3 on this machine (moto's server): it holds no keys against anything."""
-    port = _free()
-    address = f"http://127.0.0.1:{port}"
-    with _server([sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)], port, tmp_path):
+    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p"]
+    with served(command, tmp_path) as port:
+        address = f"http://127.0.0.1:{port}"
         urllib.request.urlopen(urllib.request.Request(f"{address}/bucket", method="PUT"), timeout=START).close()
         yield Remote("s3://bucket/study", {"endpointurl": address, "region": "us-east-1"})
-
-
-def _free() -> int:
-    """A port that nobody uses."""
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        return found.getsockname()[1]
-
-
-class _server:
-    """A server for as long as the block lasts, which begins when it answers."""
-
-    def __init__(self, command: list, port: int, folder: Path):
-        self.said = folder / "server.txt"
-        with open(self.said, "w") as said:
-            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=said, stderr=said)
-        self.port = port
-
-    def __enter__(self) -> None:
-        end = time.monotonic() + START
-        while True:
-            assert self.process.poll() is None, self.said.read_text()
-            try:
-                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
-                return
-            except OSError:
-                assert time.monotonic() < end, self.said.read_text()
-                time.sleep(0.1)
-
-    def __exit__(self, *error) -> None:
-        self.process.terminate()
-        self.process.wait(START)

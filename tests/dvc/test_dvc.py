@@ -3,13 +3,16 @@
 import json
 import re
 
+import pandas as pd
 import pytest
 import yaml
-from conftest import Remote
+from remotes import Remote
 from study import Run
 
 STAGES = ("data", "checkpoints", "sharpness", "tables")
 IDLE = "Nothing to be done"
+# Of the small study one network and one measure, whose numbers do not depend on the others.
+ONE = {"only": "fcnn", **{f"measures.{name}.protocols": [] for name in ("worst_case", "average_case", "hessian")}}
 
 
 @pytest.fixture(params=["local", "ssh", "s3"])
@@ -46,6 +49,34 @@ def test_a_clone_that_pulls_has_nothing_to_compute_and_what_it_changes_costs_its
     jobs = clone.plan().jobs
     assert {rule: jobs[rule] for rule in ("train", "measure")} == {"train": 2, "measure": 8}
     assert not {"fetch", "prepare"} & set(jobs)
+
+
+def test_a_clone_that_pulls_nothing_computes_the_same_numbers_to_the_bit(versioned, tmp_path):
+    """`dvc repro` from nothing."""
+    clone = versioned.clone(tmp_path / "other" / "project")
+    clone.configure(ONE)
+    places = ("data/raw", "results", ".snakemake", ".dvc/cache")
+    assert [place for place in places if (clone.folder / place).exists()] == []
+    _, *stages = re.split(r"Running stage '(\w+)':", clone.dvc("repro").output)
+    assert tuple(stages[::2]) == STAGES
+    assert [Run(0, said).jobs for said in stages[1:6:2]] == [
+        {"fetch": 1, "prepare": 1, "data": 1},
+        {"train": 2, "checkpoints": 1},
+        {"measure": 4, "sharpness": 1},
+    ]
+    folders = [clone.folder / "results" / name for name in ("datasets", "checkpoints", "sharpness")]
+    made = [path.relative_to(clone.folder) for folder in folders for path in folder.rglob("*") if path.is_file()]
+    assert len(made) == 2 * (1 + 2 * 3 + 4)  # each with its sha256
+    assert [path for path in made if clone.read(path) != versioned.read(path)] == []
+    for name, reader, of_all_rows in (("runs.parquet", pd.read_parquet, []), ("tau.csv", pd.read_csv, ["p_holm"])):
+        part, whole = (
+            reader(each.folder / "results/tables" / name).drop(columns=of_all_rows) for each in (clone, versioned)
+        )
+        same = whole[(whole["architecture"] == "fcnn") & (whole["measure"] == "report_pga")].reset_index(drop=True)
+        assert len(part) == (8 if name == "runs.parquet" else 2)
+        # not the type: a column is read as one of numbers where it has no text
+        pd.testing.assert_frame_equal(part, same[part.columns], check_exact=True, check_dtype=False)
+    assert "Data and pipelines are up to date." in clone.dvc("status").output
 
 
 def test_an_experiment_with_another_radius_measures_it_and_skips_what_it_does_not_touch(repository):

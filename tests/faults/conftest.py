@@ -2,7 +2,7 @@
 
 import pytest
 from study import Study
-from tiny import ONE_CORE, TINY
+from tiny import ONE_CORE, TINY, finished_outputs
 
 
 @pytest.fixture(scope="session")
@@ -18,6 +18,7 @@ def undisturbed(tiny, fresh, tmp_path_factory) -> Study:
     study = fresh(tmp_path_factory.mktemp("undisturbed") / "project", tiny)
     study.run = study.snakemake(*ONE_CORE)
     assert study.run.code == 0, study.run.output
+    assert finished_outputs(study.run) == set(study.run.outputs)  # what tests of "nothing is made twice" rest on
     return study
 
 

@@ -82,6 +82,7 @@ def test_the_job_that_reads_a_damaged_file_names_it_and_makes_nothing(damaged, p
     (run,) = (run for call, run in zip(CALLS, damaged[1], strict=True) if (path, how) in call)
     said = {line for line in run.output.splitlines() if line.startswith(f"OSError: {path}: ")}
     assert run.code == 1
+    assert "Traceback" not in run.output
     assert len(said) == 1
     (line,) = said
     assert line.startswith(f"OSError: {path}: damaged since it was written: got sha256 ")

@@ -51,6 +51,7 @@ def test_a_full_disk_leaves_nothing_half_written(undisturbed, tmp_path, folder, 
         assert run.code == 1
         (line,) = {line for line in run.output.splitlines() if line.startswith(said)}
         assert "No space left on device" in line
+        assert "Traceback" not in run.output
         assert [path for path in (study.folder / folder).rglob("*") if path.is_file()] == []
         enlarge()
         again = study.snakemake(*ONE_CORE, output)

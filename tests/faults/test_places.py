@@ -29,7 +29,9 @@ def odd(tiny, fresh, undisturbed) -> tuple[Study, Run, Run]:
         last = MEASURED.format(trained(undisturbed.run)[-1])
         process = study.start("--cores", "2", last, umask=0o077)
         begun(study, process, 1)
-        refused, looked = beside(study, "refused.txt"), beside(study, "looked.txt", "-n")
+        refused = beside(study, "refused.txt")
+        assert process.poll() is None, "the first run was over before the second one could be refused"
+        looked = beside(study, "looked.txt", "-n")
         first = study.finish(process)
         assert first.code == 0, first.output
         rest = study.finish(study.start("--cores", "2", TARGET, umask=0o077))

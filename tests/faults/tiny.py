@@ -29,9 +29,14 @@ def until(condition, seconds: float = 300):
 
 
 def begun(study: Study, process: Popen, jobs: int) -> None:
-    """Wait until a run has begun so many jobs."""
-    until(lambda: process.poll() is not None or len(Run(0, study.said()).outputs) >= jobs)
+    """Wait until a run has read the study, and has begun so many jobs."""
+    until(lambda: process.poll() is not None or _said_to_be_begun(study.said()) >= jobs)
     assert process.poll() is None, study.said()
+
+
+def _said_to_be_begun(said: str) -> int:
+    """Jobs, not files: a line of outputs each. Before Snakemake has read the study it cannot begin any: -1."""
+    return len(re.findall(r"^ +output: ", said, re.MULTILINE)) if "Building DAG of jobs..." in said else -1
 
 
 def finished_outputs(run: Run) -> set[str]:

@@ -160,6 +160,10 @@ def test_lenet5_pools_before_relu_which_changes_no_bit_of_values_and_gradients(t
         assert torch.equal(pooled_first, relu_first)
 
 
+@pytest.mark.fault(
+    fault="options that a network does not have, or cannot be built with",
+    sees="`network NAME: options ... do not fit its build(): ...`",
+)
 @pytest.mark.parametrize(
     ("network", "options"),
     [
@@ -193,6 +197,9 @@ def test_a_wrong_option_is_refused_in_one_line_that_names_network_and_options(ne
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.fault(
+    fault="a build() that gives no network", sees="`network NAME: build() gave ..., wanted a network with parameters`"
+)
 @pytest.mark.parametrize(("body", "got"), [("return None", "NoneType"), ("return nn.ReLU()", "no parameters")])
 def test_a_build_that_gives_no_network_with_parameters_is_refused(body, got, tmp_path, monkeypatch):
     (tmp_path / "mine.py").write_text(f"from torch import nn\n\n\ndef build():\n    {body}\n")

@@ -246,6 +246,10 @@ def test_the_unpickler_reads_texts_as_latin1():
     assert cora.unpickle(python_2_pickle("é".encode("latin1"))) == "é"
 
 
+@pytest.mark.fault(
+    fault="a raw file (Cora's pickle) that would run a command",
+    sees="`a Cora file asks for ..., which no such file needs: refused`",
+)
 @pytest.mark.parametrize("nesting", [lambda x: x, lambda x: [1, {"a": (x,)}], lambda x: _Call(list, ([x],))])
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
 def test_the_unpickler_refuses_to_run_a_command(nesting, protocol, tmp_path):
@@ -257,6 +261,10 @@ def test_the_unpickler_refuses_to_run_a_command(nesting, protocol, tmp_path):
     assert (tmp_path / "trace").exists()
 
 
+@pytest.mark.fault(
+    fault="a raw file (Cora's pickle) that asks for any other code",
+    sees="`a Cora file asks for ..., which no such file needs: refused`",
+)
 @pytest.mark.parametrize(
     ("module", "name"),
     [

@@ -77,6 +77,9 @@ def test_the_networks_of_a_checkpoint_have_the_losses_of_those_that_were_trained
         torch.testing.assert_close(found, losses, rtol=1e-6, atol=0)
 
 
+@pytest.mark.fault(
+    fault="a checkpoint of another config or data set", sees="`FILE: made from ..., wanted ...: delete it and rerun`"
+)
 @pytest.mark.parametrize("key", ["architecture", "dataset"])
 def test_a_checkpoint_that_was_made_from_something_else_is_refused(checkpoint, key):
     wanted = rf"^{re.escape(checkpoint)}: made from {key} {MADE_FROM[key]}, wanted other: delete it and rerun$"
@@ -84,6 +87,10 @@ def test_a_checkpoint_that_was_made_from_something_else_is_refused(checkpoint, k
         measuring.sharpness(BLOCK, HOW, 0.05, checkpoint, {**MADE_FROM, key: "other"}, IMAGES, CPU)
 
 
+@pytest.mark.fault(
+    fault="a checkpoint that the study did not make",
+    sees="`FILE: made from architecture nothing known, wanted ...: delete it and rerun`",
+)
 def test_a_file_that_does_not_say_what_it_was_made_from_is_refused(tmp_path):
     path = str(tmp_path / "other.safetensors")
     save_file({"seeds": torch.tensor([0])}, path)

@@ -51,6 +51,9 @@ UNSOUND = {
 }
 
 
+@pytest.mark.fault(
+    fault="a data set that holds no numbers, no examples, or is none", sees="`data set NAME, ...: got ..., wanted ...`"
+)
 @pytest.mark.parametrize(("dataset", "line"), UNSOUND.values(), ids=UNSOUND.keys())
 def test_a_data_set_that_holds_no_numbers_is_refused(dataset, line):
     with pytest.raises(ValueError, match="data set") as caught:
@@ -99,6 +102,10 @@ UNFIT = {
 }
 
 
+@pytest.mark.fault(
+    fault="a network that does not fit its data set",
+    sees="`network NAME: got outputs ..., wanted ...`, or `... cannot be applied to the data set: ...`",
+)
 @pytest.mark.parametrize(("network", "split", "line"), UNFIT.values(), ids=UNFIT.keys())
 def test_a_network_that_does_not_fit_its_data_set_is_refused(network, split, line):
     with pytest.raises(ValueError, match="network mine") as caught:
@@ -160,6 +167,9 @@ UNSTACKABLE = {
 }
 
 
+@pytest.mark.fault(
+    fault="a network whose models cannot be trained at once (stacked)", sees="`network NAME: got ..., wanted none ...`"
+)
 @pytest.mark.parametrize(("network", "split", "reason"), UNSTACKABLE.values(), ids=UNSTACKABLE.keys())
 def test_a_network_whose_models_cannot_be_trained_at_once_is_refused_and_left_as_it_is(network, split, reason):
     state, before = {k: v.clone() for k, v in network.state_dict().items()}, torch.get_rng_state()

@@ -93,6 +93,7 @@ def broken(fresh, tmp_path_factory):
 def test_a_wrong_data_set_or_network_is_one_line_on_screen_and_in_its_log(broken, log, line):
     assert broken.run.code == 1
     assert line in broken.run.output.splitlines()
+    assert "Traceback" not in broken.run.output
     assert (broken.folder / log).read_text().splitlines()[0].endswith(line)
 
 

@@ -1,0 +1,36 @@
+"""What tests/skips.py makes of a test that is skipped."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).parents[1]
+MODULES = {  # by what a module's tests need
+    "chromium": "pytestmark = pytest.mark.skipif(True, reason='no chromium')\ndef test_page():\n    pass\n",
+    "a package": "pytest.importorskip('no_such_package', reason='no such package')\n",
+    "GPU": "def test_gpu():\n    pytest.skip('needs a GPU')\n",
+}
+
+
+@pytest.mark.parametrize(
+    ("ci", "needed", "said"),
+    [
+        ("true", MODULES, "failed: CI is set, and tests were skipped: no chromium; no such package"),
+        ("true", ["GPU"], None),
+        ("", MODULES, None),
+    ],
+    ids=["unknown", "known", "elsewhere"],
+)
+def test_a_skip_fails_the_run_in_ci_unless_its_reason_is_known(tmp_path, ci, needed, said):
+    for name in needed:
+        (tmp_path / f"test_{name.split()[-1]}.py").write_text(f"import pytest\n{MODULES[name]}")
+    (tmp_path / "test_sound.py").write_text("def test_sound():\n    pass\n")
+    places = {"cwd": tmp_path, "env": {**os.environ, "CI": ci, "PYTHONPATH": str(TESTS)}}
+    command = [sys.executable, "-m", "pytest", "-q", "--color=no", "-p", "skips"]
+    done = subprocess.run(command, capture_output=True, text=True, **places)
+    last = done.stdout.splitlines()[-1]
+    assert f"1 passed, {len(needed)} skipped" in done.stdout
+    assert (done.returncode, last if done.returncode else None) == (1 if said else 0, said), done.stdout
