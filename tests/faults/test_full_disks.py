@@ -21,6 +21,7 @@ def small_disk(folder: Path, kibibytes: int):
     shutil.rmtree(folder)
     folder.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={kibibytes}k", "tmpfs", folder], check=True)
+    (folder / "kept").mkdir()  # an empty folder would be removed by Snakemake, which a disk cannot be
     try:
         yield lambda: subprocess.run(["mount", "-o", "remount,size=4m", folder], check=True)
     finally:
