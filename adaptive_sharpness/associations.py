@@ -18,7 +18,7 @@ def association(
 
     Args:
         models: a row a model, with seed, sharpness, test_loss, train_loss, accuracy, base_loss and, where the measure
-            has one, max_loss; only those that `correlation.usable` keeps are used.
+            takes losses in the ball, max_loss; only those that `correlation.usable` keeps are used.
         test_losses: a row a seed and a column an example.
         reliability_sharpness: of the mean over batches.
         published: with tau and n, None where there is none.
@@ -66,7 +66,7 @@ def _coupled(used: pd.DataFrame) -> dict:
         used[name].to_numpy(dtype=float) for name in ("sharpness", "test_loss", "train_loss", "accuracy", "base_loss")
     )
     undefined = np.full(len(used), math.nan)
-    max_loss = used["max_loss"].to_numpy(dtype=float) if "max_loss" in used else undefined
+    max_loss = _max_loss(used)
     ratio = max_loss / base_loss if base_loss.all() else undefined  # for all models or for none: all taus are of n
     partial = partial_tau(sharpness, test_loss, train_loss)
     return {
@@ -74,12 +74,23 @@ def _coupled(used: pd.DataFrame) -> dict:
         "partial_tau_low": partial.low,
         "partial_tau_high": partial.high,
         "partial_tau_gaussian": partial.gaussian,
+        "partial_tau_gaussian_low": partial.gaussian_low,
+        "partial_tau_gaussian_high": partial.gaussian_high,
         "tau_max_loss": tau_b(test_loss, max_loss),
         "tau_base_loss": tau_b(test_loss, base_loss),
         "tau_ratio": tau_b(test_loss, ratio),
         "tau_accuracy": tau_b(sharpness, accuracy),
         "tau_gap": tau_b(sharpness, test_loss - train_loss),
     }
+
+
+def _max_loss(used: pd.DataFrame) -> np.ndarray:
+    """The loss whose rise above base_loss is the sharpness; nan where the measure takes no loss in the ball.
+
+    For a mean over the ball that is not the column max_loss, the highest of the few losses that were drawn.
+    """
+    has_one = used.reindex(columns=["max_loss"])["max_loss"].notna()
+    return (used["base_loss"] + used["sharpness"]).where(has_one).to_numpy(dtype=float)
 
 
 def _trusted(used: pd.DataFrame, test_losses: pd.DataFrame, reliability_sharpness: float) -> dict:

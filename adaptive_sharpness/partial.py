@@ -6,7 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from adaptive_sharpness.correlation import finite, reason, tau_b
-from adaptive_sharpness.resampling import interval, tau_of_resamples
+from adaptive_sharpness.resampling import intervals, tau_of_resamples
+
+ROUNDING = 1e-9  # of a partial correlation, which divides by what is left of x and y
 
 
 @dataclass(frozen=True)
@@ -18,16 +20,20 @@ class Partial:
         low: lower end of its 95 % interval.
         high: its upper end.
         gaussian: the tau of a Gaussian that has the partial correlation which the three taus imply.
+        gaussian_low: lower end of its 95 % interval.
+        gaussian_high: its upper end.
     """
 
     tau: float
     low: float
     high: float
     gaussian: float
+    gaussian_low: float
+    gaussian_high: float
 
 
 def partial_tau(x: np.ndarray, y: np.ndarray, z: np.ndarray, *, seed: int = 0, resamples: int = 9999) -> Partial:
-    """Kendall's partial tau (Kendall 1942), with a BCa bootstrap interval (Efron 1987) over models.
+    """Kendall's partial tau (Kendall 1942), with BCa bootstrap intervals (Efron 1987) over models.
 
     It is not 0 where x and y are independent given z, not even for a Gaussian; `gaussian` is, for a Gaussian.
 
@@ -36,25 +42,28 @@ def partial_tau(x: np.ndarray, y: np.ndarray, z: np.ndarray, *, seed: int = 0, r
         y: another value of the same models, [models].
         z: what is given, [models].
         seed: of the resampling.
-        resamples: how many; one in which it does not exist counts as 0.
+        resamples: how many, the same for both intervals. One in which a partial tau does not exist counts as 0: it
+            shows no association, and draws the interval towards 0.
 
     Returns:
         Partial; all nan where fewer than 3 models are usable, all values of one tie, or z orders x or y perfectly.
+        `gaussian` and its interval are nan too where it is 1 or -1 or beyond: of the four kinds of pairs of models (x
+        orders them as z does or not, and so does y) one is empty. Few models do that by chance, whatever tau is, and
+        every resample repeats it.
     """
     x, y, z = finite(x, y, z)
     if reason(x=x, y=y, z=z):
-        return Partial(*[math.nan] * 4)
-    taus = tau_b(x, y), tau_b(x, z), tau_b(y, z)
-    tau = float(partial(*taus))
-    if math.isnan(tau):
-        return Partial(*[math.nan] * 4)
-    pairs = [tau_of_resamples(*pair) for pair in ((x, y), (x, z), (y, z))]
+        return Partial(*[math.nan] * 6)
+    pairs = (x, y), (x, z), (y, z)
+    tau, gaussian = _both(*(tau_b(*pair) for pair in pairs))
+    found = np.array([tau, math.nan if abs(gaussian) > 1 - ROUNDING else gaussian])
+    resampled = [tau_of_resamples(*pair) for pair in pairs]
 
     def of_resamples(positions: np.ndarray, axis: int = -1) -> np.ndarray:
-        return np.nan_to_num(partial(*(pair(positions, axis) for pair in pairs)))
+        return np.nan_to_num(_both(*(taus(positions, axis) for taus in resampled)))
 
-    low, high = interval(tau, of_resamples, len(x), seed=seed, resamples=resamples)
-    return Partial(tau, low, high, gaussian_partial(*taus))
+    ends = intervals(found, of_resamples, len(x), seed=seed, resamples=resamples)
+    return Partial(*np.column_stack([found, ends]).ravel().tolist())
 
 
 def partial(xy: np.ndarray, xz: np.ndarray, yz: np.ndarray) -> np.ndarray:
@@ -73,16 +82,22 @@ def partial(xy: np.ndarray, xz: np.ndarray, yz: np.ndarray) -> np.ndarray:
     return np.where(gone, math.nan, (xy - np.multiply(xz, yz)) / np.sqrt(np.where(gone, 1, left)))
 
 
-def gaussian_partial(xy: float, xz: float, yz: float) -> float:
+def gaussian_partial(xy: np.ndarray, xz: np.ndarray, yz: np.ndarray) -> np.ndarray:
     """(2/pi) asin of the partial correlation of a Gaussian with these taus, r = sin(pi tau / 2) (Kruskal 1958).
 
     Args:
-        xy: tau of x and y.
-        xz: tau of x and z.
-        yz: tau of y and z.
+        xy: tau of x and y, [...].
+        xz: tau of x and z, [...].
+        yz: tau of y and z, [...].
 
     Returns:
-        From -1 to 1: a partial correlation beyond, which taus of few models can give, is taken for 1 or -1.
+        [...], from -1 to 1; nan where z leaves nothing of x or of y, and where the partial correlation would lie beyond
+        1 or -1 by more than rounding, as only the taus of values that tie can make it.
     """
-    correlation = partial(*np.sin(np.pi / 2 * np.array([xy, xz, yz])))
-    return float(2 / np.pi * np.arcsin(np.clip(correlation, -1, 1)))
+    r = partial(*np.sin(np.pi / 2 * np.array([xy, xz, yz])))
+    whole = np.abs(np.abs(r) - 1) <= ROUNDING  # asin is so steep there that it would show the rounding
+    return 2 / np.pi * np.arcsin(np.where(whole, np.sign(r), np.where(np.abs(r) > 1, math.nan, r)))
+
+
+def _both(xy: np.ndarray, xz: np.ndarray, yz: np.ndarray) -> np.ndarray:
+    return np.stack([partial(xy, xz, yz), gaussian_partial(xy, xz, yz)])

@@ -1,16 +1,28 @@
-"""How often 95 % intervals hold the true tau: 5,000 pools of 50 models each, drawn from a seed."""
+"""How often 95 % intervals hold the true value: 5,000 pools of 50 models each, drawn from a seed."""
 
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from adaptive_sharpness import ladder
 from adaptive_sharpness.correlation import fisher, kendall
+from adaptive_sharpness.partial import partial, partial_tau
 
 RUNS = 5000
 N = 50
+RESAMPLES = 999
 
 pytestmark = pytest.mark.slow
+
+
+def _covers(held: dict[str, int]) -> bool:
+    return all(0.93 <= each / RUNS <= 0.98 for each in held.values())
+
+
+def _gaussian(rng: np.random.Generator, correlations: list[list[float]]) -> np.ndarray:
+    return np.linalg.cholesky(correlations) @ rng.normal(size=(len(correlations), N))
 
 
 @pytest.mark.parametrize("tau", [0.0, 0.3])
@@ -21,8 +33,45 @@ def test_intervals_cover_the_tau_of_a_gaussian(tau):
     held = {"bca": 0, "fisher": 0}
     for run in range(RUNS):
         x, noise = rng.normal(size=(2, N))
-        found = kendall(x, correlation * x + math.sqrt(1 - correlation**2) * noise, seed=run, resamples=999)
+        y = correlation * x + math.sqrt(1 - correlation**2) * noise
+        found = kendall(x, y, seed=run, resamples=RESAMPLES)
         held["bca"] += found.low <= tau <= found.high
         low, high = fisher(found.tau, N)
         held["fisher"] += low <= tau <= high
-    assert all(0.93 <= each / RUNS <= 0.98 for each in held.values()), held
+    assert _covers(held), held
+
+
+@pytest.mark.parametrize(("xz", "yz", "given_z"), [(-0.9, 0.6, 0.0), (-0.4, 0.9, -0.4), (0.6, 0.96, 0.3)])
+def test_intervals_cover_the_partial_taus_of_a_gaussian(xz, yz, given_z):
+    """Correlations with training loss as those of GAT, FCNN and LeNet-5 in the study; taus are (2/pi) asin of them."""
+    rng = np.random.default_rng(6)
+    xy = given_z * math.sqrt((1 - xz**2) * (1 - yz**2)) + xz * yz
+    gaussian = 2 / math.pi * math.asin(given_z)
+    kendalls = partial(*(2 / math.pi * np.arcsin([xy, xz, yz])))
+    held = {"kendall": 0, "gaussian": 0}
+    for run in range(RUNS):
+        values = _gaussian(rng, [[1, xy, xz], [xy, 1, yz], [xz, yz, 1]])
+        found = partial_tau(*values, seed=run, resamples=RESAMPLES)
+        held["kendall"] += found.low <= kendalls <= found.high
+        held["gaussian"] += found.gaussian_low <= gaussian <= found.gaussian_high
+    assert _covers(held), held
+
+
+@pytest.mark.parametrize("paired", [True, False])
+def test_intervals_cover_the_change_of_tau_from_rung_to_rung(paired, monkeypatch):
+    """Rungs of one pool are as alike as two solvers of one ball: a correlation of 0.9."""
+    monkeypatch.setattr(ladder, "RESAMPLES", RESAMPLES)
+    rng = np.random.default_rng(7)
+    taus = np.array([-0.2, -0.4])
+    first, second = np.sin(math.pi / 2 * taus)
+    held = {"change": 0}
+    for run in range(RUNS):
+        if paired:
+            old, new, test_loss = _gaussian(rng, [[1, 0.9, first], [0.9, 1, second], [first, second, 1]])
+            pools = (old, test_loss), (new, test_loss)
+        else:
+            pools = [_gaussian(rng, [[1, each], [each, 1]]) for each in (first, second)]
+        rungs = [pd.DataFrame({"sharpness": x, "test_loss": y}) for x, y in pools]
+        change = ladder._delta(*rungs, paired, run)  # all of the ladder would take ten times as long
+        held["change"] += change["delta_low"] <= taus[1] - taus[0] <= change["delta_high"]
+    assert _covers(held), held

@@ -70,15 +70,16 @@ def test_a_false_alarm_over_a_grid_of_radii_is_as_rare_as_one_at_a_single_radius
     assert 0.04 <= alarms["max_t"] / RUNS <= 0.06
 
 
-@pytest.mark.parametrize("n", [50, 500])
+@pytest.mark.parametrize(("n", "lowest"), [(50, 0.0), (500, 0.04)])
 @pytest.mark.parametrize("tau", [-0.1, 0.1])
-def test_equivalence_keeps_its_level_at_its_bounds(n, tau):
+def test_equivalence_keeps_its_level_at_its_bounds(n, lowest, tau):
+    """50 models never show it; 500 do so as rarely as they may, and no more rarely."""
     rng = np.random.default_rng(n)
     correlation = math.sin(math.pi * tau / 2)
     found = []
     for x, noise in (rng.normal(size=(2, n)) for _ in range(RUNS)):
         found.append(equivalence(tau_b(x, correlation * x + math.sqrt(1 - correlation**2) * noise), n) <= LEVEL)
-    assert np.mean(found) <= 0.06
+    assert lowest <= np.mean(found) <= 0.06
 
 
 def test_equivalence_is_found_in_a_large_pool_and_never_in_one_of_50():

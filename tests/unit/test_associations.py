@@ -21,7 +21,7 @@ MODELS = pd.DataFrame(
         "base_loss": [1.0, 3, 2, 4, 5, 2.5, 8, 7],
     }
 )
-MODELS["max_loss"] = MODELS["base_loss"] + [8.0, 1, 2, 9, 3, 5, 4, 7]
+MODELS["max_loss"] = MODELS["base_loss"] + [8.0, 1, 2, 9, 3, 5, 4, 7]  # of a mean over the ball: above its sharpness
 
 
 def _of(models: pd.DataFrame = MODELS, published: dict | None = None) -> dict:
@@ -34,11 +34,12 @@ def _tau(x, y) -> float:
 
 def test_taus_are_those_of_the_named_values():
     m, found = MODELS, _of()
+    in_the_ball = m.base_loss + m.sharpness
     wanted = {
         "tau": _tau(m.sharpness, m.test_loss),
-        "tau_max_loss": _tau(m.test_loss, m.max_loss),
+        "tau_max_loss": _tau(m.test_loss, in_the_ball),
         "tau_base_loss": _tau(m.test_loss, m.base_loss),
-        "tau_ratio": _tau(m.test_loss, m.max_loss / m.base_loss),
+        "tau_ratio": _tau(m.test_loss, in_the_ball / m.base_loss),
         "tau_accuracy": _tau(m.sharpness, m.accuracy),
         "tau_gap": _tau(m.sharpness, m.test_loss - m.train_loss),
     }
@@ -53,7 +54,8 @@ def test_training_loss_is_what_is_given():
     r = np.sin(np.pi / 2 * np.array([xy, xz, yz]))
     gaussian = (r[0] - r[1] * r[2]) / math.sqrt((1 - r[1] ** 2) * (1 - r[2] ** 2))
     assert found["partial_tau_gaussian"] == pytest.approx(2 / math.pi * math.asin(gaussian), rel=1e-12)
-    assert found["partial_tau_low"] < found["partial_tau"] < found["partial_tau_high"]
+    for name in ("partial_tau", "partial_tau_gaussian"):
+        assert found[f"{name}_low"] < found[name] < found[f"{name}_high"]
 
 
 def test_reliability_and_ceiling():
@@ -86,11 +88,20 @@ def test_z_is_the_distance_to_what_is_published():
     assert np.isnan([_of()[name] for name in ("z", "published_tau", "published_n")]).all()
 
 
+def test_the_loss_in_the_ball_is_that_whose_rise_is_the_sharpness():
+    """Not the highest of the few that a mean over the ball is of; of a maximum both are one."""
+    names = ("tau_max_loss", "tau_ratio")
+    mean, highest = _of(), _of(MODELS.assign(max_loss=MODELS["base_loss"] + MODELS["sharpness"]))
+    assert [mean[name] for name in names] == [highest[name] for name in names]
+    assert mean["tau_max_loss"] != pytest.approx(_tau(MODELS.test_loss, MODELS.max_loss))
+
+
 @pytest.mark.filterwarnings("error")
 def test_values_that_a_measure_or_a_loss_does_not_have_are_nan():
-    found = _of(MODELS.drop(columns="max_loss").assign(accuracy=math.nan))
-    assert np.isnan([found[name] for name in ("tau_max_loss", "tau_ratio", "tau_accuracy")]).all()
-    assert found["tau_base_loss"] == _of()["tau_base_loss"]
+    for models in (MODELS.drop(columns="max_loss"), MODELS.assign(max_loss=math.nan)):
+        found = _of(models.assign(accuracy=math.nan))
+        assert np.isnan([found[name] for name in ("tau_max_loss", "tau_ratio", "tau_accuracy")]).all()
+        assert found["tau_base_loss"] == _of()["tau_base_loss"]
 
 
 @pytest.mark.filterwarnings("error")

@@ -1,5 +1,6 @@
 """Partial tau against the tau of pairs by hand, against residuals, and against scipy's bootstrap."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -8,6 +9,9 @@ from scipy import stats
 
 from adaptive_sharpness.partial import gaussian_partial, partial, partial_tau
 from adaptive_sharpness.streams import stream
+
+PAIRS = (0, 1), (0, 2), (1, 2)
+TIES = np.array([[1, 2, 3, 4, 5, 6, 7, 8], [2, 1, 4, 3, 8, 5, 7, 6], [2, 2, 1, 2, 3, 3, 2, 3.0]])
 
 
 def _draw(n: int, seed: int = 0) -> np.ndarray:
@@ -23,8 +27,6 @@ def test_a_case_by_hand():
     x, y, z = np.array([1, 2, 3, 4]), np.array([2, 1, 3, 4]), np.array([1, 2, 4, 3])
     found = partial_tau(x, y, z, resamples=99)
     assert found.tau == pytest.approx((4 / 9) / math.sqrt(40 / 81), rel=1e-14)
-    # r = sin(pi/3), sin(pi/3) and 1/2: (r - r/2) / sqrt((1/4) (3/4)) = 1.
-    assert found.gaussian == pytest.approx(1, rel=1e-7)
 
 
 def test_the_formula_is_the_correlation_of_residuals():
@@ -54,29 +56,91 @@ def test_the_gaussian_version_gives_back_the_tau_of_a_partial_correlation():
     assert gaussian_partial(*taus) == pytest.approx(1 / 3, rel=1e-12)
 
 
-def test_a_partial_correlation_beyond_1_is_taken_for_1():
-    assert gaussian_partial(0.9, 0.9, 0.5) == 1
-    assert gaussian_partial(-0.9, -0.9, 0.5) == -1
+@pytest.mark.filterwarnings("error")
+def test_taus_that_no_gaussian_has_have_no_gaussian_version():
+    """r = 0.988, 0.988 and 0.707: the partial correlation would be 0.289 / 0.110 = 2.6."""
+    np.testing.assert_array_equal(gaussian_partial([0.9, -0.9], [0.9, -0.9], [0.5, 0.5]), [math.nan] * 2)
 
 
-def test_the_interval_is_scipys_bca_of_the_triples():
-    x, y, z = _draw(25, 3)
+@pytest.mark.parametrize("rounding", [-1e-12, 0, 1e-12])
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_a_gaussian_partial_of_1_but_for_rounding_is_1(sign, rounding):
+    """r = 1/2, 1/2 and -1/2: (1/2 + 1/4) / (3/4) = 1. By asin alone, 1e-12 less would be 1e-6 less."""
+    assert gaussian_partial(sign * (1 / 3 + rounding), sign / 3, -1 / 3) == pytest.approx(sign, abs=1e-15)
 
-    def of(a, b, c):
-        return partial(*(stats.kendalltau(*pair).statistic for pair in ((a, b), (a, c), (b, c))))
 
-    options = {"paired": True, "vectorized": False, "n_resamples": 299, "method": "BCa", "rng": stream(5, "bootstrap")}
-    wanted = stats.bootstrap((x, y, z), of, **options).confidence_interval
-    found = partial_tau(x, y, z, seed=5, resamples=299)
-    np.testing.assert_allclose([found.low, found.high], wanted, rtol=1e-9)
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    ("y", "z", "tau"),
+    [
+        # y disagrees with x on 1 of 10 pairs, with z on 2, x with z on 1: (0.8 - 0.8 * 0.6) / sqrt(0.36 * 0.64).
+        ([2, 1, 3, 4, 5], [1, 2, 3, 5, 4], 2 / 3),
+        # The same the other way round.
+        ([4, 5, 3, 2, 1], [1, 2, 3, 5, 4], -2 / 3),
+        # z ties: taus -2/3, sqrt(2/3) and -sqrt(1/6), r -0.866, 0.959 and -0.598, partial correlation -1.28.
+        ([4, 2, 3, 1], [1, 1, 2, 2], -(1 / 3) / math.sqrt(1 / 3 * 5 / 6)),
+    ],
+)
+def test_where_a_kind_of_pairs_is_empty_there_is_kendalls_version_alone(y, z, tau):
+    """x rises. In the first two cases there is no pair that z orders unlike x and like y, or unlike both."""
+    found = partial_tau(np.arange(len(y)), np.array(y), np.array(z), resamples=99)
+    assert found.tau == pytest.approx(tau, rel=1e-14)
+    assert found.low <= found.tau <= found.high
+    assert np.isnan([found.gaussian, found.gaussian_low, found.gaussian_high]).all()
+
+
+def _by_hand(a: float, b: float, c: float) -> float:
+    left = (1 - b * b) * (1 - c * c)
+    return math.nan if left < 1e-12 else (a - b * c) / math.sqrt(left)
+
+
+def _gaussian_by_hand(*taus: float) -> float:
+    r = _by_hand(*(math.sin(math.pi / 2 * tau) for tau in taus))
+    return 2 / math.pi * math.asin(min(max(r, -1), 1)) if abs(r) < 1 + 1e-9 else math.nan
+
+
+def test_many_gaussian_versions_at_once_are_those_of_each():
+    taus = np.array([[stats.kendalltau(*_draw(30, seed)[list(p)]).statistic for p in PAIRS] for seed in range(20)]).T
+    wanted = [_gaussian_by_hand(*each) for each in taus.T]
+    np.testing.assert_allclose(gaussian_partial(*taus), wanted, rtol=1e-12)
+    np.testing.assert_allclose(gaussian_partial(*taus.reshape(3, 4, 5)), np.reshape(wanted, (4, 5)), rtol=1e-12)
+
+
+@pytest.mark.filterwarnings("ignore:An input array is constant")
+@pytest.mark.parametrize("values", [_draw(25, 3), TIES])
+def test_the_intervals_are_scipys_bca_of_the_triples(values):
+    """Of both versions, each by itself, on the same resamples; one in which a version does not exist counts as 0."""
+
+    def scipys(version) -> tuple[float, float]:
+        def of(*triple):
+            taus = [np.nan_to_num(stats.kendalltau(triple[i], triple[j]).statistic) for i, j in PAIRS]
+            return np.nan_to_num(version(*taus))
+
+        rng = stream(5, "bootstrap")
+        options = {"paired": True, "vectorized": False, "n_resamples": 299, "method": "BCa", "rng": rng}
+        return stats.bootstrap(tuple(values), of, **options).confidence_interval
+
+    found = partial_tau(*values, seed=5, resamples=299)
+    np.testing.assert_allclose([found.low, found.high], scipys(_by_hand), rtol=1e-9)
+    np.testing.assert_allclose([found.gaussian_low, found.gaussian_high], scipys(_gaussian_by_hand), rtol=1e-7)
 
 
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("seed", range(5))
 def test_resamples_without_a_partial_tau_do_not_spoil_the_interval(seed):
-    """Of 5 models many resamples are of 2 alone, whose taus are 1 or -1."""
+    """Of 5 models many resamples are of 2 alone, whose taus are 1 or -1; of ties a quarter imply an r above 1."""
     found = partial_tau(*np.array([[1, 2, 3, 4, 5], [2, 1, 4, 3, 5], [1, 3, 2, 5, 4.0]]), seed=seed, resamples=999)
     assert -1 <= found.low < found.tau < found.high <= 1
+    found = partial_tau(*TIES, seed=seed, resamples=999)
+    assert -1 <= found.gaussian_low < found.gaussian < found.gaussian_high <= 1
+
+
+@pytest.mark.filterwarnings("error")
+def test_three_models_have_a_partial_tau_and_no_interval():
+    """Taus 1/3, 1/3 and -1/3: (1/3 + 1/9) / (8/9). Whichever model is left out, z orders the others perfectly."""
+    found = partial_tau(np.array([1, 2, 3]), np.array([1, 3, 2]), np.array([2, 1, 3]), resamples=99)
+    assert found.tau == pytest.approx(0.5, rel=1e-14)
+    assert np.isnan([found.low, found.high]).all()
 
 
 def test_models_without_all_three_values_are_left_out():
@@ -98,11 +162,11 @@ def test_models_without_all_three_values_are_left_out():
 )
 def test_there_is_none_where_there_is_no_tau_or_z_orders_perfectly(values):
     found = partial_tau(*np.array(values, dtype=float))
-    assert np.isnan([found.tau, found.low, found.high, found.gaussian]).all()
+    assert np.isnan(dataclasses.astuple(found)).all()
 
 
 def test_two_values_of_one_order_have_a_partial_tau_of_1_and_no_interval():
     x, _, z = _draw(20)
     found = partial_tau(x, x**3, z)
     assert found.tau == pytest.approx(1, rel=1e-12)
-    assert np.isnan([found.low, found.high]).all()
+    assert np.isnan(dataclasses.astuple(found)[1:]).all()

@@ -259,7 +259,8 @@ def test_the_columns_are_those_that_are_documented():
 def test_new_columns_stand_after_those_that_were_there_first():
     columns = "n sharpness_mean sharpness_sd share_negative test_loss_mean test_loss_sd tau tau_low tau_high p_value"
     columns += " published_tau permutation_p p_holm p_max_t fisher_low fisher_high partial_tau partial_tau_low"
-    columns += " partial_tau_high partial_tau_gaussian tau_max_loss tau_base_loss tau_ratio tau_accuracy tau_gap"
+    columns += " partial_tau_high partial_tau_gaussian partial_tau_gaussian_low partial_tau_gaussian_high"
+    columns += " tau_max_loss tau_base_loss tau_ratio tau_accuracy tau_gap"
     columns += " reliability_sharpness reliability_test_loss resolvable_pairs noise_ceiling smallest_detectable_tau"
     columns += " equivalence_p loo_low loo_high reason z published_n left_out"
     assert list(taus_of(pool([1, 2, 3], [1, 3, 2])))[4:] == columns.split()
