@@ -49,6 +49,7 @@ def estimates() -> pd.DataFrame:
 def ladder() -> pd.DataFrame:
     rows = [(name, rung) for name in NETWORKS for rung in range(4)]
     table = pd.DataFrame(rows, columns=["architecture", "rung"]).assign(switch="crossed_clamp", tau=0.1)
+    table = table.assign(protocol="report", measure="report_pga")
     table = table.assign(tau_low=-0.1, tau_high=0.3, delta_tau=0.2, delta_low=0.1, delta_high=0.3)
     return table.assign(describes="bounds that are crossed for negative weights", test_loss_mean=0.48)
 
