@@ -4,9 +4,10 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import stats
 
 from adaptive_sharpness.correlation import finite, reason, tau_b
-from adaptive_sharpness.resampling import intervals, tau_of_resamples
+from adaptive_sharpness.resampling import interval, tau_of_resamples
 
 ROUNDING = 1e-9  # of a partial correlation, which divides by what is left of x and y
 
@@ -33,7 +34,7 @@ class Partial:
 
 
 def partial_tau(x: np.ndarray, y: np.ndarray, z: np.ndarray, *, seed: int = 0, resamples: int = 9999) -> Partial:
-    """Kendall's partial tau (Kendall 1942), with BCa bootstrap intervals (Efron 1987) over models.
+    """Kendall's partial tau (Kendall 1942), with a BCa bootstrap interval (Efron 1987) over models.
 
     It is not 0 where x and y are independent given z, not even for a Gaussian; `gaussian` is, for a Gaussian.
 
@@ -42,28 +43,31 @@ def partial_tau(x: np.ndarray, y: np.ndarray, z: np.ndarray, *, seed: int = 0, r
         y: another value of the same models, [models].
         z: what is given, [models].
         seed: of the resampling.
-        resamples: how many, the same for both intervals. One in which a partial tau does not exist counts as 0: it
-            shows no association, and draws the interval towards 0.
+        resamples: how many; one in which it does not exist counts as 0: it shows no association, and draws the
+            interval towards 0.
 
     Returns:
         Partial; all nan where fewer than 3 models are usable, all values of one tie, or z orders x or y perfectly.
         `gaussian` and its interval are nan too where it is 1 or -1 or beyond: of the four kinds of pairs of models (x
-        orders them as z does or not, and so does y) one is empty. Few models do that by chance, whatever tau is, and
-        every resample repeats it.
+        orders them as z does or not, and so does y) one is empty. Few models do that by chance, whatever tau is. Its
+        interval alone is nan where that is so without one of the models.
     """
     x, y, z = finite(x, y, z)
     if reason(x=x, y=y, z=z):
         return Partial(*[math.nan] * 6)
     pairs = (x, y), (x, z), (y, z)
-    tau, gaussian = _both(*(tau_b(*pair) for pair in pairs))
-    found = np.array([tau, math.nan if abs(gaussian) > 1 - ROUNDING else gaussian])
+    taus = [tau_b(*pair) for pair in pairs]
     resampled = [tau_of_resamples(*pair) for pair in pairs]
 
     def of_resamples(positions: np.ndarray, axis: int = -1) -> np.ndarray:
-        return np.nan_to_num(_both(*(taus(positions, axis) for taus in resampled)))
+        return np.nan_to_num(partial(*(each(positions, axis) for each in resampled)))
 
-    ends = intervals(found, of_resamples, len(x), seed=seed, resamples=resamples)
-    return Partial(*np.column_stack([found, ends]).ravel().tolist())
+    tau, gaussian = float(partial(*taus)), float(gaussian_partial(*taus))
+    if abs(gaussian) > 1 - ROUNDING:
+        gaussian = math.nan
+    without = np.array([np.delete(np.arange(len(x)), each) for each in range(len(x))])
+    ends = jackknife(gaussian, gaussian_partial(*(each(without) for each in resampled)))
+    return Partial(tau, *interval(tau, of_resamples, len(x), seed=seed, resamples=resamples), gaussian, *ends)
 
 
 def partial(xy: np.ndarray, xz: np.ndarray, yz: np.ndarray) -> np.ndarray:
@@ -99,5 +103,22 @@ def gaussian_partial(xy: np.ndarray, xz: np.ndarray, yz: np.ndarray) -> np.ndarr
     return 2 / np.pi * np.arcsin(np.where(whole, np.sign(r), np.where(np.abs(r) > 1, math.nan, r)))
 
 
-def _both(xy: np.ndarray, xz: np.ndarray, yz: np.ndarray) -> np.ndarray:
-    return np.stack([partial(xy, xz, yz), gaussian_partial(xy, xz, yz)])
+def jackknife(tau: float, without: np.ndarray) -> tuple[float, float]:
+    """A 95 % interval of `gaussian_partial`, from what it is without each of the models (Tukey 1958).
+
+    On the scale of atanh r, as Fisher's. The bootstrap's is too wide where x and y depend on z much: models that are
+    drawn twice make no pair, so that taus of resamples vary more than those of pools.
+
+    Args:
+        tau: of all models.
+        without: [models], of all but one.
+
+    Returns:
+        Both ends; nan where tau is, or where one of the others is nan, 1 or -1.
+    """
+    if not (np.abs([tau, *without]) < 1 - ROUNDING).all():
+        return math.nan, math.nan
+    z, others = (np.arctanh(np.sin(np.pi / 2 * each)) for each in (tau, without))
+    error = math.sqrt((len(others) - 1) * others.var())
+    ends = z + stats.norm.ppf([0.025, 0.975]) * error
+    return tuple((2 / np.pi * np.arcsin(np.tanh(ends))).tolist())

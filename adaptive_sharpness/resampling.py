@@ -23,38 +23,17 @@ def interval(statistic: float, of_resamples: Callable, n: int, *, seed: int, res
         resamples: how many.
 
     Returns:
-        Both ends; nan where the statistic is 1 or -1: every resample says the same, and BCa is not defined.
+        Both ends; nan where the statistic is nan, where it is 1 or -1 (every resample says the same, and BCa is not
+        defined), and where BCa is not defined since no model that is left out makes a difference.
     """
-    only = intervals(np.array([statistic]), lambda *args: of_resamples(*args)[None], n, seed=seed, resamples=resamples)
-    return tuple(only[0].tolist())
-
-
-def intervals(statistics: np.ndarray, of_resamples: Callable, n: int, *, seed: int, resamples: int) -> np.ndarray:
-    """95 % BCa bootstrap intervals (Efron 1987, scipy) over models, of several statistics on the same resamples.
-
-    Args:
-        statistics: of the pool, [statistics].
-        of_resamples: from positions in the pool, [..., n], and the axis to go along, to the statistics of each,
-            [statistics, ...].
-        n: models.
-        seed: of the resampling.
-        resamples: how many.
-
-    Returns:
-        Both ends of each, [statistics, 2]; nan where the statistic is nan, where it is 1 or -1 (every resample says the
-        same, and BCa is not defined), and where BCa is not defined since no model that is left out makes a difference.
-    """
-    ends = np.full((len(statistics), 2), math.nan)
-    known = np.abs(statistics) <= 1 - 1e-12
-    if not known.any():
-        return ends
+    if not abs(statistic) <= 1 - 1e-12:
+        return math.nan, math.nan
     options = {"method": "BCa", "n_resamples": resamples, "rng": stream(seed, "bootstrap"), "vectorized": True}
     with warnings.catch_warnings(), np.errstate(invalid="ignore"):
         warnings.simplefilter("ignore", stats.DegenerateDataWarning)  # then both ends are nan, as is said above
         # Resamples are drawn as positions, since tau then needs no sorting; see tau_of_resamples.
-        found = stats.bootstrap((np.arange(n),), lambda rows, axis: of_resamples(rows, axis)[known], **options)
-    ends[known] = np.stack(found.confidence_interval, axis=-1)
-    return ends
+        found = stats.bootstrap((np.arange(n),), of_resamples, **options).confidence_interval
+    return float(found.low), float(found.high)
 
 
 def tau_of_resamples(x: np.ndarray, y: np.ndarray):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from adaptive_sharpness.partial import gaussian_partial, partial, partial_tau
+from adaptive_sharpness.partial import gaussian_partial, jackknife, partial, partial_tau
 from adaptive_sharpness.streams import stream
 
 PAIRS = (0, 1), (0, 2), (1, 2)
@@ -108,31 +108,47 @@ def test_many_gaussian_versions_at_once_are_those_of_each():
 
 @pytest.mark.filterwarnings("ignore:An input array is constant")
 @pytest.mark.parametrize("values", [_draw(25, 3), TIES])
-def test_the_intervals_are_scipys_bca_of_the_triples(values):
-    """Of both versions, each by itself, on the same resamples; one in which a version does not exist counts as 0."""
+def test_the_interval_is_scipys_bca_of_the_triples(values):
+    """A resample in which it does not exist counts as 0."""
 
-    def scipys(version) -> tuple[float, float]:
-        def of(*triple):
-            taus = [np.nan_to_num(stats.kendalltau(triple[i], triple[j]).statistic) for i, j in PAIRS]
-            return np.nan_to_num(version(*taus))
+    def of(*triple):
+        taus = [np.nan_to_num(stats.kendalltau(triple[i], triple[j]).statistic) for i, j in PAIRS]
+        return np.nan_to_num(_by_hand(*taus))
 
-        rng = stream(5, "bootstrap")
-        options = {"paired": True, "vectorized": False, "n_resamples": 299, "method": "BCa", "rng": rng}
-        return stats.bootstrap(tuple(values), of, **options).confidence_interval
-
+    options = {"paired": True, "vectorized": False, "n_resamples": 299, "method": "BCa", "rng": stream(5, "bootstrap")}
+    wanted = stats.bootstrap(tuple(values), of, **options).confidence_interval
     found = partial_tau(*values, seed=5, resamples=299)
-    np.testing.assert_allclose([found.low, found.high], scipys(_by_hand), rtol=1e-9)
-    np.testing.assert_allclose([found.gaussian_low, found.gaussian_high], scipys(_gaussian_by_hand), rtol=1e-7)
+    np.testing.assert_allclose([found.low, found.high], wanted, rtol=1e-9)
+
+
+def test_the_gaussian_interval_is_that_of_pseudo_values():
+    """n atanh r of all less n - 1 times that without a model: their mean's standard error is the jackknife's."""
+    values = _draw(25, 3)
+
+    def z(triple) -> float:
+        taus = [stats.kendalltau(triple[i], triple[j]).statistic for i, j in PAIRS]
+        return math.atanh(math.sin(math.pi / 2 * _gaussian_by_hand(*taus)))
+
+    pseudo = [25 * z(values) - 24 * z(np.delete(values, each, axis=1)) for each in range(25)]
+    ends = z(values) + 1.959963984540054 * stats.sem(pseudo) * np.array([-1, 1])
+    found = partial_tau(*values, resamples=99)
+    wanted = 2 / math.pi * np.arcsin(np.tanh(ends))
+    np.testing.assert_allclose([found.gaussian_low, found.gaussian_high], wanted, rtol=1e-9)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("without", [1, -1, math.nan])
+def test_there_is_no_gaussian_interval_if_there_is_no_version_without_one_of_the_models(without):
+    assert np.isfinite(jackknife(0.2, np.array([0.1, 0.3, 0.25]))).all()
+    assert np.isnan(jackknife(0.2, np.array([0.1, 0.3, without]))).all()
 
 
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("seed", range(5))
 def test_resamples_without_a_partial_tau_do_not_spoil_the_interval(seed):
-    """Of 5 models many resamples are of 2 alone, whose taus are 1 or -1; of ties a quarter imply an r above 1."""
+    """Of 5 models many resamples are of 2 alone, whose taus are 1 or -1."""
     found = partial_tau(*np.array([[1, 2, 3, 4, 5], [2, 1, 4, 3, 5], [1, 3, 2, 5, 4.0]]), seed=seed, resamples=999)
     assert -1 <= found.low < found.tau < found.high <= 1
-    found = partial_tau(*TIES, seed=seed, resamples=999)
-    assert -1 <= found.gaussian_low < found.gaussian < found.gaussian_high <= 1
 
 
 @pytest.mark.filterwarnings("error")
