@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from adaptive_sharpness.resampling import interval, tau_of_resamples
+from adaptive_sharpness.resampling import interval, tau_of_resamples, without_each
 
 VARIANCE = 0.437  # of atanh(tau), times n - 4 (Fieller, Hartley & Pearson 1957)
 FEWEST = 3  # models that a tau needs
@@ -138,7 +138,7 @@ def leave_one_out(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
     n = len(x)
     if reason(x=x, y=y) or n == FEWEST:
         return math.nan, math.nan
-    rest = np.array([np.delete(np.arange(n), each) for each in range(n)])
+    rest = without_each(n)
     defined = (np.ptp(x[rest], axis=1) > 0) & (np.ptp(y[rest], axis=1) > 0)
     taus = tau_of_resamples(x, y)(rest[defined])
     return (float(taus.min()), float(taus.max())) if len(taus) else (math.nan, math.nan)

@@ -7,7 +7,7 @@ import numpy as np
 from scipy import stats
 
 from adaptive_sharpness.correlation import finite, reason, tau_b
-from adaptive_sharpness.resampling import interval, tau_of_resamples
+from adaptive_sharpness.resampling import interval, tau_of_resamples, without_each
 
 ROUNDING = 1e-9  # of a partial correlation, which divides by what is left of x and y
 
@@ -65,9 +65,13 @@ def partial_tau(x: np.ndarray, y: np.ndarray, z: np.ndarray, *, seed: int = 0, r
     tau, gaussian = float(partial(*taus)), float(gaussian_partial(*taus))
     if abs(gaussian) > 1 - ROUNDING:
         gaussian = math.nan
-    without = np.array([np.delete(np.arange(len(x)), each) for each in range(len(x))])
-    ends = jackknife(gaussian, gaussian_partial(*(each(without) for each in resampled)))
-    return Partial(tau, *interval(tau, of_resamples, len(x), seed=seed, resamples=resamples), gaussian, *ends)
+    without = gaussian_partial(*(each(without_each(len(x))) for each in resampled))
+    return Partial(
+        tau,
+        *interval(tau, of_resamples, len(x), seed=seed, resamples=resamples),
+        gaussian,
+        *jackknife(gaussian, without),
+    )
 
 
 def partial(xy: np.ndarray, xz: np.ndarray, yz: np.ndarray) -> np.ndarray:

@@ -36,6 +36,18 @@ def interval(statistic: float, of_resamples: Callable, n: int, *, seed: int, res
     return float(found.low), float(found.high)
 
 
+def without_each(n: int) -> np.ndarray:
+    """Positions in a pool as each model in turn is left out.
+
+    Args:
+        n: models.
+
+    Returns:
+        [n, n - 1].
+    """
+    return np.array([np.delete(np.arange(n), each) for each in range(n)])
+
+
 def tau_of_resamples(x: np.ndarray, y: np.ndarray):
     """Tau-b of many resamples of a pool at once.
 
