@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from adaptive_sharpness.balls import L2, LInf, along
+from adaptive_sharpness.balls import L2, LInf
 from adaptive_sharpness.objective import Parameters
 
 Loss = Callable[[Parameters], Tensor]
@@ -93,10 +93,10 @@ def pga(loss: Loss, centre: Parameters, ball: LInf | L2, start: Point, *, steps:
     point, best = start, None
     for step in range(1, steps + 1):
         if rate is None:
-            move = along(_full(start.loss, 2.5 * ball.rho / steps), ball.steepest(point.gradient))
+            ahead = _plus(point.delta, ball.steepest(point.gradient), 2.5 * ball.rho / steps)
         else:
-            move = {name: rate * value for name, value in ball.uphill(point.gradient).items()}
-        point = at(loss, centre, ball.project(_plus(point.delta, move)), step, last=step == steps)
+            ahead = _plus(point.delta, ball.uphill(point.gradient), rate)
+        point = at(loss, centre, ball.project(ahead), step, last=step == steps)
         best = point if best is None else best.or_better(point)
     return best
 
@@ -123,7 +123,7 @@ def apgd(loss: Loss, centre: Parameters, ball: LInf | L2, start: Point, *, steps
     previous = point = best = start
     best_before, rises, begun, ends = start.loss, torch.zeros_like(start.loss), 0, checkpoints(steps)
     for step in range(1, steps + 1):
-        ahead = ball.project(_plus(point.delta, along(eta, ball.steepest(point.gradient))))
+        ahead = ball.project(_further(point.delta, eta, ball.steepest(point.gradient)))
         if step > 1:
             ahead = ball.project(_with_momentum(ahead, point.delta, previous.delta))
         previous, point = point, at(loss, centre, ahead, step, last=step == steps)
@@ -161,8 +161,16 @@ def _full(like: Tensor, value: float) -> Tensor:
     return torch.full_like(like, value)
 
 
-def _plus(one: Parameters, other: Parameters) -> Parameters:
-    return {name: value + other[name] for name, value in one.items()}
+def _plus(one: Parameters, other: Parameters, factor: float) -> Parameters:
+    return {name: value.add(other[name], alpha=factor) for name, value in one.items()}
+
+
+def _further(delta: Parameters, factor: Tensor, step: Parameters) -> Parameters:
+    """Each problem's step times its factor, [P], added in one pass."""
+    return {
+        name: torch.addcmul(value, factor.reshape(-1, *[1] * (value.dim() - 1)), step[name])
+        for name, value in delta.items()
+    }
 
 
 def _with_momentum(ahead: Parameters, delta: Parameters, previous: Parameters) -> Parameters:

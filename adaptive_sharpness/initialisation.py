@@ -52,6 +52,8 @@ def glorot(network: nn.Module, draw: Generator) -> None:
 def layers_own(network: nn.Module, draw: Generator) -> None:
     """What the layers draw when they are built; kept.
 
+    FCNN_model.ipynb and LeNet5_model.ipynb keep it, where they build their networks; the text says Xavier.
+
     Args:
         network: left as it is.
         draw: not used, the layers have drawn already.

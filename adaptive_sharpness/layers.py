@@ -6,7 +6,9 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
+from torch.nn import functional
 
+LOSSES = (functional.mse_loss, functional.l1_loss, functional.huber_loss, functional.smooth_l1_loss)
 ELEMENTWISE = (nn.ReLU, nn.LeakyReLU, nn.ELU, nn.GELU, nn.SiLU, nn.Sigmoid, nn.Softplus, nn.Tanh, nn.Identity)
 
 
@@ -26,6 +28,20 @@ def outputs(network: nn.Module) -> Callable[[Mapping[str, Tensor], Tensor], Tens
     if is_layered(network):
         return partial(_layer_by_layer, network)
     return vmap(partial(functional_call, network))
+
+
+def losses(loss: Callable[..., Tensor]) -> Callable[[Tensor, Tensor], Tensor]:
+    """How to apply a loss to the outputs of networks that are stacked; the usual ones of regression without vmap.
+
+    Args:
+        loss: of (outputs, targets), to a scalar.
+
+    Returns:
+        A function from outputs and targets, each [P, m, ...], to losses, [P].
+    """
+    if loss in LOSSES:
+        return lambda outputs, targets: loss(outputs, targets, reduction="none").flatten(1).mean(1)
+    return vmap(loss)
 
 
 def is_layered(network: nn.Module) -> bool:
@@ -53,7 +69,11 @@ def _layer_by_layer(network: nn.Sequential, states: Mapping[str, Tensor], inputs
 
 
 def _linear(name: str, weights: Mapping[str, Tensor], inputs: Tensor) -> Tensor:
-    weight, bias = weights[f"{name}.weight"].mT, weights.get(f"{name}.bias")
+    weight, bias = weights[f"{name}.weight"], weights.get(f"{name}.bias")
     rows = inputs.reshape(len(inputs), -1, inputs.shape[-1])  # [P, rows, features]
-    value = torch.bmm(rows, weight) if bias is None else torch.baddbmm(bias[:, None], rows, weight)
+    if weight.shape[1] == 1:  # a product with one column has a derivative that takes longer than one with many
+        value = (rows * weight).sum(-1, keepdim=True)
+        value = value if bias is None else value + bias[:, None]
+    else:
+        value = torch.bmm(rows, weight.mT) if bias is None else torch.baddbmm(bias[:, None], rows, weight.mT)
     return value.reshape(*inputs.shape[:-1], -1)

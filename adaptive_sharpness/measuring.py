@@ -3,18 +3,18 @@
 import json
 import logging
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
 import pandas as pd
 import torch
 from safetensors import safe_open
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional
 
 from adaptive_sharpness import architectures
-from adaptive_sharpness.dataset import Dataset, Nodes, Split
+from adaptive_sharpness.dataset import Dataset, Nodes, Rows, Split
 from adaptive_sharpness.measures import draw_batches, measure
 from adaptive_sharpness.neighbourhood import Neighbourhood
 from adaptive_sharpness.objective import NotFinite
@@ -83,8 +83,8 @@ def sharpness(
         network = network.to(device)
         seen = seen or _seen(split, network, how["hops"], how["stacked"])  # what fits for one seed fits for all
         try:
-            loss = partial(seen.loss, getattr(functional, block["loss"]))
-            found = measure(how["estimator"], network, loss, batches, _options(block, how, rho, draw)).columns()
+            loss, given = _given(seen, getattr(functional, block["loss"]), batches)
+            found = measure(how["estimator"], network, loss, given, _options(block, how, rho, draw)).columns()
         except NotFinite as error:
             log.warning("seed %d has no sharpness: %s", seed, error)
             missing = [math.nan] * len(batches)
@@ -94,10 +94,17 @@ def sharpness(
     return pd.concat(tables, ignore_index=True)
 
 
-def _batches(examples: int, how: Mapping, seed: int) -> torch.Tensor:
+def _batches(examples: int, how: Mapping, seed: int) -> Tensor:
     if how["batches"] == "all":
         return torch.arange(examples)[None]
     return draw_batches(examples, how["batches"], how["batch_size"], seed)
+
+
+def _given(split: Split, loss: Callable[..., Tensor], batches: Tensor) -> tuple[Callable[..., Tensor], Iterable]:
+    """What a measure takes: rows are made once, not at each step; of a whole split the measure itself draws."""
+    if isinstance(split, Rows) and len(batches) > 1:
+        return loss, [(split.apply(lambda inputs: inputs, index), split.targets[index]) for index in batches]
+    return partial(split.loss, loss), batches
 
 
 def _options(block: Mapping, how: Mapping, rho: float | None, seed: int) -> dict:

@@ -52,7 +52,7 @@ class Objective:
         if all(batch is batches[0] for batch in batches):
             return partial(_swapped, vmap(self._one, in_dims=(0, None)), batches[0])
         if is_pair(batches[0]) and layers.is_layered(self._network) and not transformed:
-            return partial(self._stacked, *_stack(batches))
+            return self._stacked(*_stack(batches))
         return partial(_swapped, vmap(self._one), _stack(batches))
 
     def check(self, state: Parameters, batch: Any) -> Tensor:
@@ -86,12 +86,26 @@ class Objective:
             )
         return first
 
+    @torch.no_grad()
+    def value(self, state: Parameters, batch: Any) -> Tensor:
+        """The loss of one model, on one batch.
+
+        Args:
+            state: of the model, by name.
+            batch: one.
+
+        Returns:
+            The loss.
+        """
+        return self._one(state, batch)
+
     def _one(self, state: Parameters, batch: Any) -> Tensor:
         network = partial(self._output, state)
         return self._loss(network(batch[0]), batch[1]) if is_pair(batch) else self._loss(network, batch)
 
-    def _stacked(self, inputs: Tensor, targets: Tensor, states: Parameters) -> Tensor:
-        return vmap(self._loss)(self._scaled(layers.outputs(self._network)(states, inputs)), targets)
+    def _stacked(self, inputs: Tensor, targets: Tensor) -> Callable[[Parameters], Tensor]:
+        outputs, losses = layers.outputs(self._network), layers.losses(self._loss)
+        return lambda states: losses(self._scaled(outputs(states, inputs)), targets)
 
     def _output(self, state: Parameters, *inputs, **options) -> Tensor:
         return self._scaled(functional_call(self._network, state, inputs, options))

@@ -121,7 +121,7 @@ class Problems:
         for position, objective in enumerate(self._objectives):
             state = {name: value[position] for name, value in self._states.items()}
             own = objective.check(state, self._batches[0])
-            first = self._objectives[0].check(state, self._batches[0]) if position else own
+            first = self._objectives[0].value(state, self._batches[0]) if position else own
             if not torch.isclose(own, first, rtol=1e-5, atol=0, equal_nan=True):
                 raise ValueError(
                     f"model {position}: got another loss from it than from model 0 with its parameters, "

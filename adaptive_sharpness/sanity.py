@@ -41,6 +41,8 @@ def sound(name: str, dataset: Dataset) -> Dataset:
 
 def _not_finite(values: Tensor) -> str | None:
     """The first value that is not finite, and where."""
+    if not values.is_floating_point():
+        return None
     wrong = ~torch.isfinite(values)
     if not wrong.any():
         return None

@@ -6,7 +6,7 @@ from functools import partial
 
 import torch
 from torch import Tensor, nn
-from torch.func import stack_module_state, vmap
+from torch.func import stack_module_state
 from torch.nn import functional
 
 from adaptive_sharpness import layers
@@ -111,7 +111,7 @@ class _Stack:
 
     def epoch(self, split: Split, loss: str, batches: Sequence[Tensor]) -> list[Epoch]:
         """Train all on batches, each [places, m], and return what each place met."""
-        return epoch(split, vmap(getattr(functional, loss)), self._outputs, self._optimiser, batches)
+        return epoch(split, layers.losses(getattr(functional, loss)), self._outputs, self._optimiser, batches)
 
 
 def _state(network: nn.Module) -> dict[str, Tensor]:

@@ -171,7 +171,7 @@ def epoch(
 
 
 @torch.no_grad()
-def evaluate(network: nn.Module, split: Split, loss: str, batch_size: int = 500) -> tuple[Tensor, float | None]:
+def evaluate(network: nn.Module, split: Split, loss: str, batch_size: int = 100) -> tuple[Tensor, float | None]:
     """Loss of every example of a split, in eval mode.
 
     Args:

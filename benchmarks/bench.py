@@ -98,6 +98,7 @@ def _one_thread() -> None:
 
     torch.set_num_threads(1)
     job.keep_memory()
+    job.touch_constants()
 
 
 def _prepare(name: str, raw: Path, path: Path, train: int | None, test: int | None) -> None:

@@ -43,6 +43,7 @@ def rows(bench: Bench) -> list[Row]:
     """
     device = "cuda" if torch.cuda.is_available() else "cpu"
     job.keep_memory()
+    job.touch_constants()
     found, lines = [], []
     for network in ("fcnn",) if bench.smoke else MEASURED[device]:
         for stacked in (2,) if bench.smoke else MEASURED[device][network]:

@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader
 from torch_geometric.nn import GAT
 from torchvision import transforms
 
+from adaptive_sharpness.convolution import PooledConvolution
 from adaptive_sharpness.dataset import Dataset, Nodes, Split
 from adaptive_sharpness.initialisation import initialised
 from adaptive_sharpness.measures import draw_batches
@@ -94,7 +95,9 @@ def train(work: Work, seed: int) -> tuple[nn.Module, float, float]:
 
 
 def as_released(block: Mapping, network: nn.Module) -> nn.Module:
-    """The network as the notebooks build it: GAT is torch_geometric's, on features that are mostly zero.
+    """The network as the notebooks build it: of torch's layers, and torch_geometric's on features mostly zero.
+
+    Dropout stays the study's: it draws other random numbers than torch's, of which both ways are to have the same.
 
     Args:
         block: the architecture's block in config.
@@ -104,7 +107,7 @@ def as_released(block: Mapping, network: nn.Module) -> nn.Module:
         A network of the same weights.
     """
     if block["network"] != "gat":
-        return network
+        return nn.Sequential(*_torchs(list(network)))
     how = block["options"]
     own = GAT(
         *(how["features"], how["hidden"], how["layers"], how["classes"]),
@@ -114,6 +117,16 @@ def as_released(block: Mapping, network: nn.Module) -> nn.Module:
     )
     own.load_state_dict(network.state_dict())
     return own
+
+
+def _torchs(layers: list[nn.Module]) -> Iterator[nn.Module]:
+    """The layers that each stands for, ReLU before the pool as in LeNet5_model.ipynb."""
+    for layer in layers:
+        if isinstance(layer, PooledConvolution):
+            convolution, norm, pool = layer
+            yield from (convolution, norm, nn.ReLU(), pool)
+        elif not (isinstance(layer, nn.ReLU) and isinstance(layers[layers.index(layer) - 1], PooledConvolution)):
+            yield layer
 
 
 def whole(work: Work, split: Split) -> Loss:

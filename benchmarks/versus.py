@@ -124,7 +124,7 @@ def notebooks_way(part: str, protocol: str, work: Work, seeds: range, checkpoint
     for seed in seeds:
         line = {}
         if part == "measure":
-            network = trained[seed]
+            network = notebook.as_released(work.architecture, trained[seed]).eval()
         else:
             network, line["train_loss"], line["test_loss"] = notebook.train(work, seed)
         if part != "train":

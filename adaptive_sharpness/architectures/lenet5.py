@@ -4,6 +4,9 @@ from collections.abc import Sequence
 
 from torch import nn
 
+from adaptive_sharpness.convolution import PooledConvolution
+from adaptive_sharpness.dropout import Dropout
+
 
 def build(
     channels: Sequence[int] = (12, 32), widths: Sequence[int] = (256, 128), classes: int = 10, dropout: float = 0.5
@@ -24,12 +27,12 @@ def build(
         *_block(1, low),
         *_block(low, high),
         nn.Flatten(),
-        *(nn.Linear(high * 4 * 4, first), nn.ReLU(), nn.Dropout(dropout)),
-        *(nn.Linear(first, second), nn.ReLU(), nn.Dropout(dropout)),
+        *(nn.Linear(high * 4 * 4, first), nn.ReLU(), Dropout(dropout)),
+        *(nn.Linear(first, second), nn.ReLU(), Dropout(dropout)),
         nn.Linear(second, classes),
     )
 
 
 def _block(inputs: int, outputs: int) -> tuple[nn.Module, ...]:
     # The maximum commutes with ReLU, to the bit and in the gradient; pooling first leaves ReLU a quarter of the work.
-    return nn.Conv2d(inputs, outputs, 5), nn.BatchNorm2d(outputs), nn.MaxPool2d(2), nn.ReLU()
+    return PooledConvolution(inputs, outputs, 5, pool=2), nn.ReLU()

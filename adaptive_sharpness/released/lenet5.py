@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from adaptive_sharpness.randomness import default_generator, generator
 from adaptive_sharpness.released.ascent import Box, Highest, check, climb_, copied, whole
 
-CHUNK = 500  # examples at a time where no gradient is needed
+CHUNK = 100  # examples at a time where no gradient is needed
 
 
 def lenet5(

@@ -15,6 +15,7 @@ import torch
 from torch_geometric.nn import GAT, GATConv
 
 from adaptive_sharpness import architectures
+from adaptive_sharpness.convolution import PooledConvolution
 from benchmarks import device, limit, notebook, pairs, profile, versus
 from benchmarks.bench import Bench
 
@@ -145,6 +146,19 @@ def test_the_notebooks_gat_is_torch_geometrics_with_the_studys_weights(config):
     assert type(theirs) is GAT
     assert {type(conv) for conv in theirs.convs} == {GATConv}
     assert all(torch.equal(value, theirs.state_dict()[name]) for name, value in ours.state_dict().items())
+
+
+def test_the_notebooks_lenet5_is_of_torchs_layers_with_relu_before_the_pool_and_the_studys_weights(config):
+    block = {"network": "lenet5", **config["protocols"]["report"]["lenet5"]}
+    ours = architectures.build("lenet5", block["options"]).eval()
+    theirs = notebook.as_released(block, ours).eval()
+    assert [type(layer).__name__ for layer in theirs[:9]] == [
+        *["Conv2d", "BatchNorm2d", "ReLU", "MaxPool2d"] * 2,
+        "Flatten",
+    ]
+    assert not any(isinstance(layer, PooledConvolution) for layer in theirs.modules())
+    images = torch.randn(3, 1, 28, 28, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(ours(images), theirs(images), rtol=1e-4, atol=1e-5)
 
 
 def test_the_work_of_many_problems_follows_from_that_of_few():

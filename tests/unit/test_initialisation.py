@@ -35,13 +35,13 @@ def test_xavier_draws_linear_weights_between_glorots_bounds():
 
 def test_xavier_counts_a_convolutions_kernel_in_its_fans():
     network = initialised("lenet5", {}, "xavier_uniform", seed=0)
-    for layer, channels in ((network[0], 1 + 12), (network[4], 12 + 32)):
+    for layer, channels in ((network[0][0], 1 + 12), (network[2][0], 12 + 32)):
         assert _uniform_on(layer.weight, math.sqrt(6 / (25 * channels)))
 
 
 @pytest.mark.parametrize("network", ["fcnn", "lenet5"])
 def test_xavier_sets_biases_to_0_and_batch_norm_to_1_and_0(network):
-    for layer in initialised(network, {}, "xavier_uniform", seed=0):
+    for layer in initialised(network, {}, "xavier_uniform", seed=0).modules():
         if isinstance(layer, nn.Linear | nn.Conv2d | nn.BatchNorm2d):
             assert not layer.bias.any()
         if isinstance(layer, nn.BatchNorm2d):

@@ -108,6 +108,43 @@ def test_a_job_keeps_the_memory_of_a_step_for_the_next_one():
     assert kept < 1
 
 
+@pytest.mark.parametrize("then", ["another run", "the same run", None])
+def test_a_job_that_outlives_its_run_ends_when_another_run_begins(tmp_path, then):
+    run = tmp_path / ".snakemake/run.json"
+    run.parent.mkdir()
+    run.write_text("the same run")
+    code = (
+        "from adaptive_sharpness import job; import time; job.start('log'); print('begun', flush=True); time.sleep(4)"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path, stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "begun\n"
+    run.write_text(then) if then else run.unlink()
+    assert process.wait(30) == (1 if then == "another run" else 0)
+
+
+PAGES_OF_SPECIAL_CASES = """
+import resource, torch
+usual, special, out = torch.ones(64), torch.full((64,), -0.0), torch.empty(64)
+def pages(x):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    torch.expm1(x, out=out), torch.log1p(x, out=out)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+pages(usual), pages(usual)
+print(pages(special))
+"""
+
+
+def test_a_job_has_read_the_constants_of_special_cases_before_it_computes():
+    touch = "from adaptive_sharpness import job; import torch; torch.set_num_threads(1); job.touch_constants()"
+    plain, touched = (
+        int(subprocess.check_output([sys.executable, "-c", code]))
+        for code in ("import torch; torch.set_num_threads(1)" + PAGES_OF_SPECIAL_CASES, touch + PAGES_OF_SPECIAL_CASES)
+    )
+    assert touched == 0
+    if torch.backends.cpu.get_cpu_capability() == "AVX512":  # else nothing is masked out
+        assert plain > 0
+
+
 def test_a_job_without_a_gpu_computes_on_the_cpu():
     assert job.device(0) == torch.device("cpu")
 
@@ -139,4 +176,6 @@ def test_a_checkpoint_says_what_it_was_made_from(tmp_path):
     said = job.made_from(block, str(tmp_path / "data"))
     assert json.loads(said["architecture"]) == block
     assert said["dataset"] == hashlib.sha256(b"rows").hexdigest()
+    assert re.fullmatch(r"\d+\.\d+\.\d+", said["torch"])  # without +cpu or +cu130: a device's build is no other version
+    assert torch.__version__.startswith(said["torch"])
     assert job.made_from(dict(reversed(block.items())), str(tmp_path / "data")) == said

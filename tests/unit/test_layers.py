@@ -4,9 +4,10 @@ import pytest
 import torch
 from torch import nn
 from torch.func import functional_call, stack_module_state
+from torch.nn import functional
 from torch.nn.utils import parametrizations, prune
 
-from adaptive_sharpness.layers import is_layered, outputs
+from adaptive_sharpness.layers import is_layered, losses, outputs
 
 MODELS, ROWS = 3, 4
 
@@ -49,6 +50,8 @@ LAYERED = {
     "the report's": lambda: nn.Sequential(nn.Linear(5, 6), nn.ReLU(), nn.Linear(6, 2)),
     "the notebook's": lambda: nn.Sequential(nn.Linear(5, 6), nn.ELU(), nn.Linear(6, 2), nn.ELU()),
     "without biases": lambda: nn.Sequential(nn.Linear(5, 6, bias=False), nn.Tanh(), nn.Linear(6, 2, bias=False)),
+    "one output": lambda: nn.Sequential(nn.Linear(5, 6), nn.ReLU(), nn.Linear(6, 1)),
+    "one output without a bias": lambda: nn.Sequential(nn.Linear(5, 1, bias=False)),
     "one layer": lambda: nn.Sequential(nn.Linear(5, 2)),
     "named layers": _named,
 }
@@ -124,3 +127,24 @@ def test_a_model_does_not_depend_on_the_others_to_the_bit():
     together = outputs(models[0])(states, inputs)
     others = {name: torch.cat([value[:1], torch.randn_like(value[1:])]) for name, value in states.items()}
     assert torch.equal(outputs(models[0])(others, inputs)[0], together[0])
+
+
+@pytest.mark.parametrize("shape", [(ROWS,), (ROWS, 2), (2, ROWS, 2)], ids=str)
+@pytest.mark.parametrize(
+    "loss", [functional.mse_loss, functional.l1_loss, functional.huber_loss, functional.smooth_l1_loss]
+)
+def test_losses_and_slopes_of_regression_are_those_of_one_network_at_a_time(loss, shape):
+    together, alone = (3 * _inputs(MODELS, *shape) for _ in range(2))
+    targets = torch.zeros_like(together) + torch.arange(MODELS).reshape(-1, *[1] * len(shape))
+    found = losses(loss)(together.requires_grad_(), targets)
+    wanted = torch.stack([loss(*each) for each in zip(alone.requires_grad_(), targets, strict=True)])
+    torch.testing.assert_close(found, wanted, rtol=1e-14, atol=0)
+    found.square().sum().backward()
+    wanted.square().sum().backward()
+    torch.testing.assert_close(together.grad, alone.grad, rtol=1e-14, atol=0)
+
+
+def test_losses_of_classes_are_those_of_one_network_at_a_time():
+    logits, classes = _inputs(MODELS, ROWS, 5), torch.arange(MODELS * ROWS).reshape(MODELS, ROWS) % 5
+    wanted = torch.stack([functional.cross_entropy(*each) for each in zip(logits, classes, strict=True)])
+    torch.testing.assert_close(losses(functional.cross_entropy)(logits, classes), wanted, rtol=1e-14, atol=0)

@@ -32,7 +32,7 @@ HOW = {
     "stacked": 1,
     "hops": None,
 }
-MADE_FROM = {"architecture": "lenet5", "dataset": "0123"}
+MADE_FROM = {"architecture": "lenet5", "dataset": "0123", "torch": "2.0.0"}
 
 
 def _images(n: int, seed: int) -> Rows:
@@ -78,9 +78,10 @@ def test_the_networks_of_a_checkpoint_have_the_losses_of_those_that_were_trained
 
 
 @pytest.mark.fault(
-    fault="a checkpoint of another config or data set", sees="`FILE: made from ..., wanted ...: delete it and rerun`"
+    fault="a checkpoint of another config, data set or version of torch",
+    sees="`FILE: made from ..., wanted ...: delete it and rerun`",
 )
-@pytest.mark.parametrize("key", ["architecture", "dataset"])
+@pytest.mark.parametrize("key", ["architecture", "dataset", "torch"])
 def test_a_checkpoint_that_was_made_from_something_else_is_refused(checkpoint, key):
     wanted = rf"^{re.escape(checkpoint)}: made from {key} {MADE_FROM[key]}, wanted other: delete it and rerun$"
     with pytest.raises(ValueError, match=wanted):
@@ -184,7 +185,7 @@ def test_a_model_that_diverged_has_no_sharpness_and_the_others_keep_theirs(
     trained, checkpoint, tmp_path, caplog, estimator
 ):
     states = {name: value.clone() for name, value in trained.states.items()}
-    states["0.weight"][1] = math.inf
+    states["0.0.weight"][1] = math.inf
     options = {"samples": 2} if estimator == "average_case" else {"steps": 2}
     how = {**HOW, "estimator": estimator, "options": options}
     broken = _save(pool.Pool(states, trained.table, trained.test_losses), tmp_path)

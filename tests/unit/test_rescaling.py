@@ -29,7 +29,7 @@ def _random(network: str, options: dict) -> nn.Module:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         built = build(network, options).double().eval()
-        for layer in built:
+        for layer in built.modules():
             if isinstance(layer, nn.BatchNorm2d):
                 layer.running_mean.normal_()
                 layer.running_var.uniform_(1e-4, 2e-4)  # so small that epsilon counts
@@ -48,14 +48,14 @@ def _across_relu(network: nn.Sequential) -> Parameters:
 def _before_batch_norm(network: nn.Sequential, r: float) -> Parameters:
     """A factor for every parameter: r for those of both convolutions. Buffers and epsilon are rescaled in place."""
     factors = {name: torch.ones_like(value) for name, value in network.named_parameters()}
-    for position in (0, 4):
-        norm = network[position + 1]
+    for position in (0, 2):
+        norm = network[position][1]
         norm.running_mean *= r
         norm.running_var *= r**2
         norm.eps *= r**2
-        factors[f"{position}.weight"] *= r
-        factors[f"{position}.bias"] *= r
-        factors[f"{position + 1}.weight"] *= math.copysign(1, r)
+        factors[f"{position}.0.weight"] *= r
+        factors[f"{position}.0.bias"] *= r
+        factors[f"{position}.1.weight"] *= math.copysign(1, r)
     return factors
 
 
@@ -160,7 +160,7 @@ def test_worst_case_sharpness_is_that_of_the_image_if_adaptive(case, norm):
 def test_without_epsilon_batch_norm_is_no_such_rescaling():
     network, factors, image, inputs = _lenet5_case(0.02)
     weights = {name: value.detach() for name, value in network.named_parameters()}
-    for layer in image:
+    for layer in image.modules():
         if isinstance(layer, nn.BatchNorm2d):
             layer.eps = 1e-5
     gap = _loss(image, inputs, _times(weights, factors)) - _loss(network, inputs, weights)
