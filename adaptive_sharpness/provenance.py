@@ -3,6 +3,7 @@
 import hashlib
 import json
 import subprocess
+from base64 import urlsafe_b64decode
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,24 +12,26 @@ import pandas as pd
 UNKNOWN = "unknown"
 
 
-def made_by(runs: pd.DataFrame, config: Mapping, code: Path, benchmarks: Path) -> dict[str, str]:
+def made_by(runs: pd.DataFrame, config: Mapping, code: Path, results: Path, records: Path) -> dict[str, str]:
     """How the results came about.
 
     Args:
         runs: what `tables.runs` returns.
         config: the study's, as it was resolved.
         code: a folder of the project.
-        benchmarks: the folder under which jobs left their benchmarks.
+        results: the study's folder, as Snakemake names it; in its `benchmarks` jobs left their benchmarks.
+        records: the folder in which Snakemake notes of every file when it was made, .snakemake/metadata.
 
     Returns:
-        Commit, config, versions, devices and time, for people to read.
+        Commit, config, versions, devices and times, for people to read.
     """
     return {
         "Commit": commit(code),
         "Config, sha256": digest(config),
         "Versions": "; ".join(_values(runs, "versions", "train_versions")),
         "Devices": ", ".join(_values(runs, "device", "train_device")),
-        "Time": wall_time(benchmarks),
+        "Wall time": wall_time(records, results),
+        "Computing": computing_time(results / "benchmarks"),
     }
 
 
@@ -60,7 +63,37 @@ def digest(config: Mapping) -> str:
     return hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()
 
 
-def wall_time(folder: Path) -> str:
+def wall_time(records: Path, results: Path) -> str:
+    """The time in which at least one job was at work on what there is now, however often the run was taken up.
+
+    Args:
+        records: the folder in which Snakemake notes of every file when its job began and ended.
+        results: files under this folder count.
+
+    Returns:
+        Hours, minutes and seconds; "unknown" where Snakemake noted nothing, as in a clone that pulled its results.
+    """
+    spans = sorted(span for path in records.rglob("*") if path.is_file() and (span := _span(path, records, results)))
+    busy, until = 0.0, 0.0
+    for begun, ended in spans:
+        busy += max(0.0, ended - max(begun, until))
+        until = max(until, ended)
+    return _readable(busy) if spans else UNKNOWN
+
+
+def _span(record: Path, records: Path, results: Path) -> tuple[float, float] | None:
+    """When the job of a file under results began and ended; a record's path is the file's, in base64."""
+    name = "".join(part.removeprefix("@") for part in record.relative_to(records).parts)
+    try:
+        noted = json.loads(record.read_text())
+        if Path(urlsafe_b64decode(name).decode()).is_relative_to(results):
+            return float(noted["starttime"]), float(noted["endtime"])
+    except (ValueError, KeyError, TypeError):  # written by another version, or not to its end
+        pass
+    return None
+
+
+def computing_time(folder: Path) -> str:
     """The time that jobs took, one after the other: the sum of `s` in the benchmarks under a folder.
 
     Args:
@@ -72,10 +105,12 @@ def wall_time(folder: Path) -> str:
     jobs = [path for path in sorted(folder.rglob("*.tsv")) if path.stat().st_size]  # an interrupted job leaves none
     tables = [pd.read_csv(path, sep="\t").reindex(columns=["s"]) for path in jobs]
     seconds = [time for table in tables for time in pd.to_numeric(table["s"], errors="coerce").dropna()]
-    if not seconds:
-        return UNKNOWN
-    minutes, rest = divmod(round(sum(seconds)), 60)
-    return f"{minutes // 60} h {minutes % 60} min {rest} s, the sum over {len(seconds)} jobs"
+    return f"{_readable(sum(seconds))}, the sum over {len(seconds)} jobs" if seconds else UNKNOWN
+
+
+def _readable(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes // 60} h {minutes % 60} min {rest} s"
 
 
 def _values(runs: pd.DataFrame, *columns: str) -> list[str]:
