@@ -1,0 +1,32 @@
+"""docs/tables.md explains every column of every table, and none that is not there."""
+
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PUBLISHED = {
+    "runs.parquet": "runs.parquet",
+    "estimates.csv": "estimates.csv",
+    "ladder.csv": "ladder/ladder.csv",
+    "pools.csv": "ladder/pools.csv",
+    "prediction.csv": "ladder/prediction.csv",
+}
+
+
+def _documented(table: str) -> list[str]:
+    """The names in code at the beginnings of a section's items, and of sentences that define one more."""
+    text = (ROOT / "docs/tables.md").read_text()
+    section = re.search(rf"^## {re.escape(table)}\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)[1]
+    items = re.findall(r"^- ((?:.+\n)(?:  .+\n)*)", section, re.MULTILINE)
+    heads = [head for item in items for head in re.findall(r"(?:^|\. )((?:`\w+`(?:, )?)+):", " ".join(item.split()))]
+    return [name for head in heads for name in re.findall(r"`(\w+)`", head)]
+
+
+@pytest.mark.parametrize("table", PUBLISHED)
+def test_all_columns_are_explained(table):
+    path = ROOT / "docs/results" / PUBLISHED[table]
+    columns = (pd.read_parquet if path.suffix == ".parquet" else pd.read_csv)(path).columns
+    assert sorted(_documented(table)) == sorted(columns)
