@@ -108,6 +108,10 @@ def test_a_job_keeps_the_memory_of_a_step_for_the_next_one():
     assert kept < 1
 
 
+@pytest.mark.fault(
+    fault="a job that outlives its run, when another run begins",
+    sees="the job ends, writing nothing; the new run makes it",
+)
 @pytest.mark.parametrize("then", ["another run", "the same run", None])
 def test_a_job_that_outlives_its_run_ends_when_another_run_begins(tmp_path, then):
     run = tmp_path / ".snakemake/run.json"
