@@ -38,8 +38,8 @@ WAYS = {  # of the README's table: file, protocol, measure
     "text, 500 models": ("extended/tau.csv", "report", "report_pga"),
     "reference (`worst_case`)": ("tau.csv", "report", "worst_case"),
 }
-# FCNN: mean sharpness in the stored outputs of the report's notebook. LeNet-5: tau of the study as it was published before
-# (docs/results/tau.csv until 2026-11-26), when dropout drew other numbers.
+# FCNN: mean sharpness in the stored outputs of the report's notebook. LeNet-5: tau of the study as it was published
+# before, when dropout drew other numbers (docs/results/tau.csv until 2026-11-26).
 ELSEWHERE = {"fcnn": [0.072], "lenet5": [0.433, 0.491]}
 
 SIGNED = r"(?<![\w.+−-])([+−-]?\d+\.\d+)"
