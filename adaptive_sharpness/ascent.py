@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from adaptive_sharpness.balls import L2, LInf
+from adaptive_sharpness.balls import L2, LInf, beside
 from adaptive_sharpness.objective import Parameters
 
 Loss = Callable[[Parameters], Tensor]
@@ -119,7 +119,7 @@ def apgd(loss: Loss, centre: Parameters, ball: LInf | L2, start: Point, *, steps
     Returns:
         The best point met.
     """
-    eta, halved = _full(start.loss, 2 * ball.rho), torch.zeros_like(start.loss, dtype=torch.bool)
+    eta, halved = torch.full_like(start.loss, 2 * ball.rho), torch.zeros_like(start.loss, dtype=torch.bool)
     previous = point = best = start
     best_before, rises, begun, ends = start.loss, torch.zeros_like(start.loss), 0, checkpoints(steps)
     for step in range(1, steps + 1):
@@ -157,20 +157,13 @@ def checkpoints(steps: int) -> list[int]:
     return sorted(set(found))
 
 
-def _full(like: Tensor, value: float) -> Tensor:
-    return torch.full_like(like, value)
-
-
 def _plus(one: Parameters, other: Parameters, factor: float) -> Parameters:
     return {name: value.add(other[name], alpha=factor) for name, value in one.items()}
 
 
 def _further(delta: Parameters, factor: Tensor, step: Parameters) -> Parameters:
     """Each problem's step times its factor, [P], added in one pass."""
-    return {
-        name: torch.addcmul(value, factor.reshape(-1, *[1] * (value.dim() - 1)), step[name])
-        for name, value in delta.items()
-    }
+    return {name: torch.addcmul(value, beside(value, factor), step[name]) for name, value in delta.items()}
 
 
 def _with_momentum(ahead: Parameters, delta: Parameters, previous: Parameters) -> Parameters:
@@ -184,4 +177,4 @@ def _with_momentum(ahead: Parameters, delta: Parameters, previous: Parameters) -
 def _where(mask: Tensor, one: Parameters, other: Parameters) -> Parameters:
     """One where the mask is true, else the other; without the names that either lacks."""
     shared = {name: (value, other[name]) for name, value in one.items() if name in other}
-    return {name: torch.where(mask.reshape(-1, *[1] * (a.dim() - 1)), a, b) for name, (a, b) in shared.items()}
+    return {name: torch.where(beside(a, mask), a, b) for name, (a, b) in shared.items()}

@@ -22,7 +22,12 @@ def norm(values: Parameters) -> Tensor:
 
 def along(factor: Tensor, values: Parameters) -> Parameters:
     """Each problem's vector times its factor, [P]."""
-    return {name: factor.reshape(-1, *[1] * (value.dim() - 1)) * value for name, value in values.items()}
+    return {name: beside(value, factor) * value for name, value in values.items()}
+
+
+def beside(value: Tensor, numbers: Tensor) -> Tensor:
+    """A number a problem, [P], in the shape that meets a value, [P, *shape]."""
+    return numbers.reshape(-1, *[1] * (value.dim() - 1))
 
 
 def _flat(value: Tensor) -> Tensor:
@@ -40,6 +45,7 @@ class LInf:
     def __init__(self, scale: Parameters, rho: float):
         self.rho, self._scale = rho, scale
         self._bound = {name: rho * value for name, value in scale.items()}
+        self._lower = {name: -value for name, value in self._bound.items()}
 
     def project(self, delta: Parameters) -> Parameters:
         """The nearest point of the ball, in the Euclidean norm: each coordinate clamped to its bounds.
@@ -50,7 +56,7 @@ class LInf:
         Returns:
             Perturbations in the ball.
         """
-        return {name: value.clamp(-self._bound[name], self._bound[name]) for name, value in delta.items()}
+        return {name: value.clamp(self._lower[name], self._bound[name]) for name, value in delta.items()}
 
     def steepest(self, gradient: Parameters) -> Parameters:
         """The step of length 1, ||step / c||_inf = 1, along which a linear function rises most: c sign(gradient).
@@ -80,7 +86,7 @@ class LInf:
         Returns:
             Rises, [P].
         """
-        return self.rho * sum(_flat(self._scale[name] * value).abs().sum(1) for name, value in gradient.items())
+        return self.rho * sum(_flat(self._scale[name] * value).abs_().sum(1) for name, value in gradient.items())
 
     def uniform(self, draws: Parameters, _: Tensor) -> Parameters:
         """Points uniform in the ball.

@@ -62,18 +62,20 @@ def _hooked(module: nn.Module) -> bool:
 def _layer_by_layer(network: nn.Sequential, states: Mapping[str, Tensor], inputs: Tensor) -> Tensor:
     missing = [(name, value.detach()) for name, value in network.named_parameters() if name not in states]
     weights = {**states, **{name: value.expand(len(inputs), *value.shape) for name, value in missing}}
-    value = inputs
+    # Values are columns, [P, features, rows]: a derivative then lies in memory as its weight does.
+    value = inputs.reshape(len(inputs), -1, inputs.shape[-1]).mT
+    fresh = False
     for name, layer in network.named_children():
-        value = _linear(name, weights, value) if isinstance(layer, nn.Linear) else layer(value)
-    return value
+        if isinstance(layer, nn.Linear):
+            value, fresh = _linear(name, weights, value), True
+        elif type(layer) is nn.ReLU and fresh:  # nobody else needs what a linear layer gave
+            value, fresh = value.relu_(), False
+        else:
+            value, fresh = layer(value), False
+    return value.mT.reshape(*inputs.shape[:-1], -1)
 
 
-def _linear(name: str, weights: Mapping[str, Tensor], inputs: Tensor) -> Tensor:
+def _linear(name: str, weights: Mapping[str, Tensor], columns: Tensor) -> Tensor:
     weight, bias = weights[f"{name}.weight"], weights.get(f"{name}.bias")
-    rows = inputs.reshape(len(inputs), -1, inputs.shape[-1])  # [P, rows, features]
-    if weight.shape[1] == 1:  # a product with one column has a derivative that takes longer than one with many
-        value = (rows * weight).sum(-1, keepdim=True)
-        value = value if bias is None else value + bias[:, None]
-    else:
-        value = torch.bmm(rows, weight.mT) if bias is None else torch.baddbmm(bias[:, None], rows, weight.mT)
-    return value.reshape(*inputs.shape[:-1], -1)
+    value = torch.bmm(weight, columns)
+    return value if bias is None else value.add_(bias[:, :, None])

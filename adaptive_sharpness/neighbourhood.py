@@ -12,8 +12,8 @@ from adaptive_sharpness.sparse import Kept
 class Neighbourhood(Split):
     """Nodes, each batch of them with those edges alone that a network in eval mode sees from it.
 
-    The outputs of the batch and their gradients stay what they are, to the bit: what other edges add to them is 0. In
-    training mode, where dropout draws for every edge, a network gets all of `nodes.within(hops)`.
+    The outputs of the batch and their gradients stay what they are: what other edges add to them is 0. In training
+    mode, where dropout draws for every edge, a network gets all of `nodes.within(hops)`.
 
     Args:
         nodes: of a graph.

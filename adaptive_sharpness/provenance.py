@@ -71,7 +71,7 @@ def wall_time(records: Path, results: Path) -> str:
         results: files under this folder count.
 
     Returns:
-        Hours, minutes and seconds; "unknown" where Snakemake noted nothing, as in a clone that pulled its results.
+        Hours, minutes and seconds; "unknown" where Snakemake noted nothing.
     """
     spans = sorted(span for path in records.rglob("*") if path.is_file() and (span := _span(path, records, results)))
     busy, until = 0.0, 0.0

@@ -1,9 +1,13 @@
-"""Our attention layer is torch_geometric's, to the bit, and its network the report's; only other operations do it."""
+"""Our attention layer is torch_geometric's, and its network the report's; only other operations do it.
+
+The same numbers but for the order of sums in a sparse product, which on some processors is that of torch's, to the bit.
+"""
 
 import copy
 
 import pytest
 import torch
+from rounding import assert_equal_up_to_rounding
 from torch import Tensor
 from torch.func import functional_call, grad, vmap
 from torch_geometric.nn import GAT, GATConv
@@ -44,10 +48,10 @@ def _outputs_and_gradients(layer: torch.nn.Module, x: Tensor, edges: Tensor) -> 
 @pytest.mark.parametrize("training", [False, True])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize(("heads", "concat"), [(1, True), (1, False), (3, True), (3, False)])
-def test_outputs_and_gradients_are_torch_geometrics_to_the_bit(edges, heads, concat, dtype, training):
+def test_outputs_and_gradients_are_torch_geometrics(edges, heads, concat, dtype, training):
     plain, ours = _layers(heads, concat=concat, dtype=dtype)
     found, wanted = (_outputs_and_gradients(each.train(training), _x(dtype), edges) for each in (ours, plain))
-    assert all(map(torch.equal, found, wanted))
+    assert_equal_up_to_rounding(found, wanted)
     assert all(each.any() for each in wanted)
 
 
@@ -96,8 +100,8 @@ def test_other_edges_changed_ones_and_more_nodes_are_seen(edges):
     plain, ours = (each.eval() for each in _layers())
     for change in (None, torch.clone, Tensor.zero_, lambda both: both[:, :7], lambda both: both.add_(1)):
         edges = change(edges) if change else edges
-        assert torch.equal(ours(_x(), edges), plain(_x(), edges))
-        assert torch.equal(ours(_x().repeat(2, 1), edges), plain(_x().repeat(2, 1), edges))
+        for x in (_x(), _x().repeat(2, 1)):
+            assert_equal_up_to_rounding([ours(x, edges)], [plain(x, edges)])
 
 
 def test_without_edges_a_node_sees_itself():
@@ -125,7 +129,7 @@ def test_a_layer_that_was_used_can_be_copied_and_drawn_anew(edges):
 
 @pytest.mark.parametrize("training", [False, True])
 @pytest.mark.parametrize("options", [{}, {"layers": 3, "hidden": 6, "heads": 2}, {"layers": 1}])
-def test_the_reports_network_is_torch_geometrics_to_the_bit(edges, options, training):
+def test_the_reports_network_is_torch_geometrics(edges, options, training):
     """From features of which a few are not 0, and in training mode with the same dropout."""
     x = torch.zeros(NODES, 40)
     x[torch.arange(NODES), torch.arange(NODES) % 7] = torch.linspace(1, 2, NODES)
@@ -142,7 +146,7 @@ def test_the_reports_network_is_torch_geometrics_to_the_bit(edges, options, trai
         return [loss, *torch.autograd.grad(loss, list(network.parameters()))]
 
     assert {type(conv) for conv in network.convs} == {Attention}
-    assert all(map(torch.equal, gradients(network), gradients(plain)))
+    assert_equal_up_to_rounding(gradients(network), gradients(plain))
 
 
 @pytest.mark.parametrize("training", [False, True])

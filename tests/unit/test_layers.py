@@ -53,6 +53,8 @@ LAYERED = {
     "one output": lambda: nn.Sequential(nn.Linear(5, 6), nn.ReLU(), nn.Linear(6, 1)),
     "one output without a bias": lambda: nn.Sequential(nn.Linear(5, 1, bias=False)),
     "one layer": lambda: nn.Sequential(nn.Linear(5, 2)),
+    "a function first, and two in a row": lambda: nn.Sequential(nn.ReLU(), nn.Linear(5, 6), nn.ReLU(), nn.ReLU()),
+    "a function of what is left as it is": lambda: nn.Sequential(nn.Identity(), nn.ReLU(), nn.Linear(5, 2), nn.ReLU()),
     "named layers": _named,
 }
 OTHER = {
@@ -104,6 +106,14 @@ def test_outputs_and_gradients_are_those_of_one_network_at_a_time(build, shape):
     for name, stacked in parameters.items():
         wanted = torch.stack([model.get_parameter(name).grad for model in models])
         torch.testing.assert_close(stacked.grad, wanted, rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.parametrize("build", LAYERED.values(), ids=LAYERED)
+def test_inputs_stay_as_they_are(build):
+    models, inputs = _models(build), _inputs(MODELS, ROWS, 5)
+    before = inputs.clone()
+    outputs(models[0])(stack_module_state(models)[0], inputs)
+    assert torch.equal(inputs, before)
 
 
 def test_what_a_state_lacks_is_the_networks_own():

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from rounding import assert_equal_up_to_rounding
 from torch import Tensor
 from torch.nn import functional
 from torch_geometric.nn import GAT
@@ -49,14 +50,14 @@ def test_one_hop_less_than_layers_is_not_enough(nodes):
     assert (found[0] - wanted[0]).abs().max() > 1e-3
 
 
-def test_on_cora_it_is_the_reports_network_to_the_bit(dataset):
+def test_on_cora_it_is_the_reports_network(dataset):
     cora = dataset("cora").train
     network = architectures.build("gat", {}).eval()
     index = torch.arange(0, 140, 3)
     found, wanted = (
         _outputs_and_gradients(split, network, index) for split in (Neighbourhood(cora, 2), cora.within(2))
     )
-    assert all(map(torch.equal, found, wanted))
+    assert_equal_up_to_rounding(found, wanted)  # the sparse products of some processors sum in another order
 
 
 def test_edges_by_hand():

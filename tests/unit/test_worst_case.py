@@ -401,8 +401,8 @@ def test_a_warm_start_from_a_larger_ball_is_pulled_into_this_one():
 
 
 def test_a_warm_start_of_one_model_serves_a_list_of_one():
-    start = _measured(functional.mse_loss, VALUES, 0.1, keep_delta=True)
-    found = worst_case([_linear()], functional.mse_loss, _batches(VALUES), rho=0.1, warm_start=start)
+    start = _measured(functional.mse_loss, VALUES, 0.1, keep_delta=True, stacked=1)
+    found = worst_case([_linear()], functional.mse_loss, _batches(VALUES), rho=0.1, warm_start=start, stacked=1)
     assert (found.per_batch >= start.per_batch).all()
 
 
