@@ -13,7 +13,20 @@ from adaptive_sharpness.dataset import Dataset
 from adaptive_sharpness.datasets import load
 
 ROOT = Path(__file__).parents[1]
+FOLDERS = sorted(path.name for path in (ROOT / "tests").iterdir() if path.is_dir() and path.name != "__pycache__")
 pytest_plugins = ["reliability", "skips", "study"]
+
+
+def pytest_configure(config):
+    for folder in FOLDERS:
+        config.addinivalue_line("markers", f"{folder}: what lies in tests/{folder}")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Mark every test with its folder, for `-m` to choose; a path would leave the others out of what pytest knows."""
+    for item in items:
+        item.add_marker(item.path.relative_to(ROOT / "tests").parts[0])
 
 
 @pytest.fixture(autouse=True, scope="session")
