@@ -125,13 +125,10 @@ def test_a_wrong_argument_is_refused_in_one_line(arguments, error):
 
 
 def test_operations_are_those_of_the_formula():
-    """Of a matrix product, and of a gradient of FCNN's loss: forward, by weights, and by inputs but the first.
-
-    Its last layer has one output and is no matrix product.
-    """
+    """Of a matrix product, and of a gradient of FCNN's loss: forward, by weights, and by inputs but the first."""
     assert limit.counted(limit.product_of, 64, 3) == 3 * 2 * 64**3
     counts = device.counted("fcnn")
-    assert counts[4]["flops"] == 4 * 2 * 64 * (2 * 10 * 64 + 3 * 64 * 64)
+    assert counts[4]["flops"] == 4 * 2 * 64 * (2 * 10 * 64 + 3 * 64 * 64 + 3 * 64 * 1)
 
 
 def test_a_sparse_product_counts_by_its_entries():
