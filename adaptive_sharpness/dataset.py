@@ -1,6 +1,6 @@
 """A data set as the rest of the package sees it: a training and a test split, on disk one safetensors file."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
@@ -29,6 +29,17 @@ class Split:
             Outputs, [n, ...].
         """
         raise NotImplementedError(f"{type(self).__name__} does not say how to apply a network")
+
+    def parts(self, size: int) -> Sequence[Tensor]:
+        """All examples, in order, so many at a time.
+
+        Args:
+            size: how many may be applied at once where each costs its own.
+
+        Returns:
+            Indices, each [at most size] int64, on the split's device.
+        """
+        return torch.arange(len(self), device=self.targets.device).split(size)
 
     def loss(self, function: Callable[..., Tensor], network: Callable[..., Tensor], index: Tensor) -> Tensor:
         """The mean loss of a network on some examples.
@@ -99,6 +110,10 @@ class Nodes(Split):
 
     def apply(self, network: Callable[..., Tensor], index: Tensor) -> Tensor:
         return network(self.x, self.edge_index)[self.nodes[index]]
+
+    def parts(self, size: int) -> Sequence[Tensor]:
+        """All nodes in one part: the whole graph is gone through for any of them, whatever the size."""
+        return super().parts(len(self))
 
     def within(self, hops: int) -> "Nodes":
         """The same nodes in the part of the graph that a network of so many message passing layers can see from them.

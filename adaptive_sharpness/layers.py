@@ -64,14 +64,15 @@ def _layer_by_layer(network: nn.Sequential, states: Mapping[str, Tensor], inputs
     weights = {**states, **{name: value.expand(len(inputs), *value.shape) for name, value in missing}}
     # Values are columns, [P, features, rows]: a derivative then lies in memory as its weight does.
     value = inputs.reshape(len(inputs), -1, inputs.shape[-1]).mT
-    fresh = False
+    before = None
     for name, layer in network.named_children():
         if isinstance(layer, nn.Linear):
-            value, fresh = _linear(name, weights, value), True
-        elif type(layer) is nn.ReLU and fresh:  # nobody else needs what a linear layer gave
-            value, fresh = value.relu_(), False
+            value = _linear(name, weights, value)
+        elif type(layer) is nn.ReLU and isinstance(before, nn.Linear):  # nobody else needs what a linear layer gave
+            value = value.relu_()
         else:
-            value, fresh = layer(value), False
+            value = layer(value)
+        before = layer
     return value.mT.reshape(*inputs.shape[:-1], -1)
 
 

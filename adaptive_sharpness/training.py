@@ -178,13 +178,13 @@ def evaluate(network: nn.Module, split: Split, loss: str, batch_size: int = 100)
         network: a network in eval mode.
         split: the examples.
         loss: a name in torch.nn.functional.
-        batch_size: examples at a time.
+        batch_size: examples at a time; of a graph all at once.
 
     Returns:
         The examples' losses, [n] float64 on the CPU, and the accuracy in 0..1 where targets are classes, else None.
     """
     losses, right = [], 0
-    for index in torch.arange(len(split), device=split.targets.device).split(batch_size):
+    for index in split.parts(batch_size):
         outputs, targets = split.apply(network, index), split.targets[index]
         each = getattr(functional, loss)(outputs, targets, reduction="none")
         losses.append(each.reshape(len(index), -1).mean(dim=1).double().cpu())

@@ -52,6 +52,11 @@ def test_a_network_sees_the_whole_graph_and_gives_the_outputs_of_the_chosen_node
     assert torch.equal(outputs, graph.train.x[[7, 2]] * 90)
 
 
+def test_rows_come_in_parts_and_nodes_in_one(rows, graph):
+    assert [part.tolist() for part in rows.train.parts(2)] == [[0, 1], [2, 3], [4]]
+    assert [part.tolist() for part in graph.train.parts(2)] == [[0, 1, 2]]
+
+
 def test_the_loss_of_some_examples_is_the_mean_of_theirs(rows):
     logits = torch.tensor([[0.0, 1.0, 2.0], [1.0, 0.0, 0.0]]).double()
     loss = rows.train.loss(functional.cross_entropy, lambda _: logits, torch.tensor([4, 0]))

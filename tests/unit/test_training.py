@@ -193,6 +193,20 @@ def test_evaluation_of_nodes_counts_those_of_the_split_only():
     assert accuracy == 0.5
 
 
+def test_evaluation_of_nodes_goes_through_the_graph_once():
+    calls = []
+
+    def network(x, edge_index):
+        calls.append(1)
+        return x
+
+    x = torch.randn(250, 2, generator=torch.Generator().manual_seed(0))
+    split = Nodes(x, torch.empty(2, 0, dtype=torch.int64), torch.arange(250), torch.zeros(250, dtype=torch.int64))
+    losses, _ = evaluate(network, split, "cross_entropy", 100)
+    assert len(calls) == 1
+    torch.testing.assert_close(losses, -x.double().log_softmax(1)[:, 0], rtol=1e-5, atol=1e-6)
+
+
 def test_evaluation_is_in_float64_on_the_cpu_and_changes_no_network():
     network = nn.Sequential(nn.BatchNorm1d(3), nn.Linear(3, 1)).eval()
     table = _table(10)
