@@ -90,7 +90,7 @@ def check(config: dict, schema: Mapping) -> dict:
     error = best_match(_Validator(schema).iter_errors(config), key=_depth_first)
     for line in [_line(error)] if error else contradictions.contradictions(config):
         raise ValueError(f"config: {''.join(map(_printable, line))}")
-    imports.closure(*(plan.PACKAGE / f"{name}.py" for name in plan.files(config)))
+    imports.closure(*(imports.PACKAGE / f"{name}.py" for name in plan.files(config)))
     return config
 
 

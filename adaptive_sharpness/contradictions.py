@@ -4,11 +4,9 @@ import json
 import math
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
-from pathlib import Path
 
-from adaptive_sharpness import plan
+from adaptive_sharpness import imports, plan
 
-PACKAGE = Path(__file__).parent
 LONGEST = 120  # characters of a wrong value that a line repeats
 Name = tuple[str, str, list[str]]  # where it stands in the config, the name, and which names exist
 
@@ -63,7 +61,7 @@ def short(value) -> str:
 
 def modules(folder: str) -> list[str]:
     """The modules of a folder of this package, such as "datasets"."""
-    return sorted(path.stem for path in (PACKAGE / folder).glob("*.py") if path.stem != "__init__")
+    return sorted(path.stem for path in (imports.PACKAGE / folder).glob("*.py") if path.stem != "__init__")
 
 
 def only(config: Mapping) -> list[str]:

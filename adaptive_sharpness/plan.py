@@ -5,11 +5,9 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import cache
-from pathlib import Path
 
 from adaptive_sharpness import imports
 
-PACKAGE = Path(__file__).parent
 SEARCH = ("solver", "steps", "rate", "restarts", "origin", "convergence", "keep_delta", "stacked", "seed")
 NOT_IN_CONFIG = ("rho", "seed", "stacked", "states", "warm_start", "keep_delta")  # they have keys of their own, or none
 
@@ -164,7 +162,7 @@ def choices(module: str) -> dict[str, tuple]:
 
 def _keywords(module: str, function: str | None = None) -> list[tuple[ast.arg, ast.expr | None]]:
     """What a function takes by name, each with its default; nothing if the module has no such function."""
-    path = PACKAGE / f"{module}.py"
+    path = imports.PACKAGE / f"{module}.py"
     for node in imports.parse(path).body:
         if isinstance(node, ast.FunctionDef) and node.name == (function or path.stem):
             return list(zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True))

@@ -15,7 +15,7 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from adaptive_sharpness import configuration, contradictions, plan, training
+from adaptive_sharpness import configuration, contradictions, imports, training
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
@@ -499,8 +499,7 @@ def test_a_measure_without_a_function_of_its_name_gives_a_line(tmp_path, monkeyp
     (tmp_path / "measures").mkdir()
     (tmp_path / "measures/mine.py").write_text("def other(model, loss, batches, *, seed): ...\n")
     (tmp_path / "training.py").symlink_to(ROOT / "adaptive_sharpness/training.py")
-    monkeypatch.setattr(contradictions, "PACKAGE", tmp_path)
-    monkeypatch.setattr(plan, "PACKAGE", tmp_path)
+    monkeypatch.setattr(imports, "PACKAGE", tmp_path)
     config = study({"measures": {"mine": {**CONFIG["measures"]["hessian"], "options": {}}}, "published": REMOVED})
     for folder in ("datasets", "architectures"):
         (tmp_path / folder).symlink_to(ROOT / "adaptive_sharpness" / folder)
@@ -518,9 +517,8 @@ def test_a_measure_without_a_function_of_its_name_gives_a_line(tmp_path, monkeyp
 )
 @pytest.mark.parametrize("module", ["datasets/abalone", "architectures/fcnn", "training", "measures/hessian"])
 def test_a_module_that_is_no_python_gives_a_line(module, tmp_path, monkeypatch):
-    shutil.copytree(plan.PACKAGE, tmp_path, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
-    for part in (contradictions, plan):
-        monkeypatch.setattr(part, "PACKAGE", tmp_path)
+    shutil.copytree(imports.PACKAGE, tmp_path, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(imports, "PACKAGE", tmp_path)
     file = tmp_path / f"{module}.py"
     file.write_text('"""Mine."""\n\ndef mine(:\n')
     with pytest.raises(ValueError, match=rf"^{file}, line 3: got no Python: invalid syntax, wanted Python 3\.\d+$"):

@@ -5,7 +5,7 @@ import inspect
 
 import pytest
 
-from adaptive_sharpness import contradictions, plan, problems
+from adaptive_sharpness import contradictions, imports, plan, problems
 from adaptive_sharpness.balls import NORMS
 
 SOUGHT = {"batches": 5, "batch_size": 64, "seed": 0, "estimator": "worst_case"}
@@ -208,28 +208,28 @@ def test_how_hard_to_search_is_an_option_of_the_estimator_that_searches():
 )
 def test_a_module_without_a_function_of_its_name_has_no_options(name, text, tmp_path, monkeypatch):
     (tmp_path / f"{name}.py").write_text(text)
-    monkeypatch.setattr(plan, "PACKAGE", tmp_path)
+    monkeypatch.setattr(imports, "PACKAGE", tmp_path)
     assert plan.options(name) == {}
 
 
 def test_a_module_is_read_without_being_run(tmp_path, monkeypatch):
     text = "raise RuntimeError\ndef unrun(model, other=1, *, rho: float, low=-0.5, names=('a', 'b'), rate=None): ..."
     (tmp_path / "unrun.py").write_text(text)
-    monkeypatch.setattr(plan, "PACKAGE", tmp_path)
+    monkeypatch.setattr(imports, "PACKAGE", tmp_path)
     assert plan.options("unrun") == {"rho": None, "low": -0.5, "names": ("a", "b"), "rate": None}
 
 
 @pytest.mark.parametrize("read", [plan.options, plan.choices])
 def test_a_module_that_is_no_python_gives_a_line(read, tmp_path, monkeypatch):
     (tmp_path / "broken.py").write_text("def broken(*, a=1): ...\ndef broken(:\n")
-    monkeypatch.setattr(plan, "PACKAGE", tmp_path)
+    monkeypatch.setattr(imports, "PACKAGE", tmp_path)
     with pytest.raises(ValueError, match=r"broken\.py, line 2: got no Python: invalid syntax, wanted Python 3\.\d+$"):
         read("broken")
 
 
 def test_a_function_of_another_name_has_options_too(tmp_path, monkeypatch):
     (tmp_path / "two.py").write_text("def one(*, a=1): ...\ndef two(*, b=2): ...\n")
-    monkeypatch.setattr(plan, "PACKAGE", tmp_path)
+    monkeypatch.setattr(imports, "PACKAGE", tmp_path)
     assert (plan.options("two"), plan.options("two", "one")) == ({"b": 2}, {"a": 1})
 
 
