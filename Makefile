@@ -40,7 +40,7 @@ bench: setup ## measure how fast all is, on a quiet machine: benchmarks/results
 	snakemake data
 	python -m benchmarks
 
-# What lies in the folders ladder, extended, reference and amd_epyc of docs/results is of other studies, and stays.
+# What lies in the folders ladder, extended, reference and intel_xeon of docs/results is of other studies, and stays.
 publish: setup ## copy the finished study's tables and figures to docs/results
 	@for made in results/tables/tau.csv results/tables/runs.parquet results/figures/report; do test -e $$made || \
 	{ echo "publish: got no $$made, wanted a finished study: make study" >&2; exit 1; }; done

@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-RUNS = {"intel": ROOT / "benchmarks/results/ratios.csv", "amd": ROOT / "benchmarks/results/amd_epyc/ratios.csv"}
+RUNS = {
+    "AMD EPYC": ROOT / "benchmarks/results/ratios.csv",
+    "Intel Xeon": ROOT / "benchmarks/results/intel_xeon/ratios.csv",
+}
 
 
 def _measured(run: str) -> dict[tuple[str, str], dict[str, str]]:
