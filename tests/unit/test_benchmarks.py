@@ -47,10 +47,7 @@ def test_the_benchmarks_run(raw, tmp_path, topics):
         rows = list(csv.DictReader(file))
     assert {row["topic"] for row in rows} == set(topics)
     assert all(row["work"] in done.stdout for row in rows)
-    medians = {row["work"]: float(row["median"]) for row in rows}
-    assert all(map(math.isfinite, medians.values()))
-    # One more job is a difference of two short times here, which another process's load can make negative.
-    assert all(medians[work] > 0 for work in medians if work != "dispatch of a job")
+    assert all(0 < float(row["median"]) < math.inf for row in rows)
     machine = (tmp_path / "machine.csv").read_text()
     assert all(f"\n{what}," in machine for what in ("processor", "cores", "versions", "date"))
 
