@@ -10,6 +10,7 @@ from adaptive_sharpness.correlation import FEWEST, tau_b, usable
 from adaptive_sharpness.tables import POOL
 
 NUMBERS = ("sharpness_mean", "test_loss_mean", "tau")
+EXPECTED = ("pools", "mean", "sd", "lowest", "highest", "low", "high")
 
 
 def pools(table: pd.DataFrame, size: int) -> pd.DataFrame:
@@ -64,11 +65,11 @@ def prediction(table: pd.DataFrame, elsewhere: Mapping[str, Mapping[str, float]]
             rows.append({**labels, "number": number, **_expected(values), "elsewhere": other})
             inside = rows[-1]["low"] <= other <= rows[-1]["high"]
             rows[-1]["inside"] = inside if math.isfinite(other) and math.isfinite(rows[-1]["low"]) else None
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=[*POOL, "number", *EXPECTED, "elsewhere", "inside"])
 
 
 def _expected(values: pd.Series) -> dict[str, float]:
     k = len(values)
     reach = stats.t.ppf(0.995, k - 1) * values.std() * math.sqrt(1 + 1 / k) if k > 1 else math.nan
-    found = {"pools": k, "mean": values.mean(), "sd": values.std(), "lowest": values.min(), "highest": values.max()}
-    return {**found, "low": values.mean() - reach, "high": values.mean() + reach}
+    found = (k, values.mean(), values.std(), values.min(), values.max(), values.mean() - reach, values.mean() + reach)
+    return dict(zip(EXPECTED, found, strict=True))

@@ -64,6 +64,14 @@ def test_a_pool_from_elsewhere_is_inside_or_not(elsewhere, inside):
     assert found["inside"].tolist() == [inside, None, None]
 
 
+def test_no_pool_gives_a_table_without_rows_that_can_be_read_from_its_file(tmp_path):
+    found = pools.prediction(pools.pools(runs([1, 2], [1, 2]), 3), {})
+    found.to_csv(tmp_path / "prediction.csv", index=False)
+    read = pd.read_csv(tmp_path / "prediction.csv")
+    assert read.empty
+    assert list(read.columns) == list(pools.prediction(made([1.0]), {}).columns)
+
+
 def test_one_pool_foretells_nothing():
     found = pools.prediction(made([1.0]), {"fcnn": {"sharpness_mean": 1.0}})
     assert found[["low", "high"]].isna().all(axis=None)
