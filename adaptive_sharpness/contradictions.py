@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 
 from adaptive_sharpness import imports, plan
@@ -126,7 +126,8 @@ def _others(config: Mapping) -> Iterator[Name]:
         yield from ((f"{key}.{name}", name, _architectures(config)) for name in named)
     if cut := config.get("pools"):
         yield "pools.protocol", cut["protocol"], list(config["protocols"])
-        yield "pools.measure", cut["measure"], list(config["measures"])
+        networks = config["protocols"].get(cut["protocol"], ())
+        yield "pools.measure", cut["measure"], _measured(config, cut["protocol"], networks)
         yield from ((f"pools.elsewhere.{name}", name, _architectures(config)) for name in cut.get("elsewhere", {}))
 
 
@@ -227,9 +228,11 @@ def _rungs(config: Mapping) -> Iterator[Name]:
         for position, rung in enumerate(rungs):
             where, measure = f"ladder.{name}[{position}]", rung["measure"]
             yield f"{where}.protocol", rung["protocol"], [p for p, pool in config["protocols"].items() if name in pool]
-            yield (
-                f"{where}.measure",
-                measure,
-                [m for m in config["measures"] if plan.taken(config, m, rung["protocol"])],
-            )
+            yield f"{where}.measure", measure, _measured(config, rung["protocol"], [name])
             yield f"{where}.rho", plan.label(rung["rho"]), plan.radii(config, measure, name)
+
+
+def _measured(config: Mapping, protocol: str, architectures: Iterable[str]) -> list[str]:
+    """The measures that are taken on some of these architectures, as this protocol trains them."""
+    taken = [measure for measure in config["measures"] if plan.taken(config, measure, protocol)]
+    return [measure for measure in taken if any(plan.radii(config, measure, name) for name in architectures)]

@@ -21,7 +21,9 @@ def estimates(shards: Iterable[Mapping]) -> pd.DataFrame:
             last_improvement and gain_from_doubling where the measure seeks a maximum. ball: see `plan.ball`.
 
     Returns:
-        The columns of the pool; models and batches; reliability of the mean over them, reliability_of_one batch;
+        The columns of the pool; models and batches; reliability of the mean over them, reliability_of_one batch, both
+        nan where a model has one base loss for all its batches: it is in each of them with its error, if it has one,
+        which looks like a difference between models;
         last_improvement and gain_from_doubling, means over models and batches; compared_with (measures of this ball),
         shared_batches, share_of_best (the mean over models of the model's sharpness by the mean of the best values),
         worst_share (the lowest of a model), tau_of_rankings (Kendall's tau between the models' sharpness and the best).
@@ -38,12 +40,13 @@ def estimates(shards: Iterable[Mapping]) -> pd.DataFrame:
 def _trust(pool: tuple, rows: pd.DataFrame) -> dict:
     values = _table(rows)
     means = {name: rows[name].mean() for name in ("last_improvement", "gain_from_doubling") if name in rows}
+    apart = rows.groupby("seed")["base_loss"].nunique().max() > 1
     return {
         **dict(zip(POOL, pool, strict=True)),
         "models": len(values),
         "batches": values.shape[1],
-        "reliability": reliability(values.to_numpy()),
-        "reliability_of_one": reliability(values.to_numpy(), k=1),
+        "reliability": reliability(values.to_numpy()) if apart else np.nan,
+        "reliability_of_one": reliability(values.to_numpy(), k=1) if apart else np.nan,
         **{name: means.get(name, np.nan) for name in ("last_improvement", "gain_from_doubling")},
     }
 

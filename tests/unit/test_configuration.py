@@ -209,7 +209,25 @@ BAD = [
         "'report_pga'",
         "one of worst_case, average_case, hessian",
     ),
+    (
+        {"ladder": {"fcnn": [RUNG, RUNG]}, "rho.report_pga": {"lenet5": [0.1]}},
+        "ladder.fcnn[0].measure",
+        "'report_pga'",
+        "one of worst_case, average_case, hessian",
+    ),
     # pools within pools
+    (
+        {"pools": CUT, f"{PGA}.protocols": ["other"], "protocols.other": {"fcnn": BLOCK}},
+        "pools.measure",
+        "'report_pga'",
+        "one of worst_case, average_case, hessian",
+    ),
+    (
+        {"pools": {**CUT, "protocol": "other"}, "protocols.other": {"fcnn": BLOCK}, "rho.report_pga": {"gat": [0.1]}},
+        "pools.measure",
+        "'report_pga'",
+        "one of worst_case, average_case, hessian",
+    ),
     ({"pools": {**CUT, "size": 2}}, "pools.size", "2", "a whole number of models a pool, at least 3"),
     ({"pools": {**CUT, "protocol": "text"}}, "pools.protocol", "'text'", "one of report"),
     ({"pools": {**CUT, "measure": "pga"}}, "pools.measure", "'pga'", "one of report_pga, worst_case"),

@@ -26,11 +26,11 @@ def measured(tmp_path):
     def write(measure: str, rises: dict, ball: str = "ball", columns: dict | None = None, **labels) -> dict:
         path = tmp_path / f"{len(list(tmp_path.iterdir()))}.parquet"
         rows = [
-            {"seed": seed, "batch": batch, "sharpness": float(rise)}
+            {"seed": seed, "batch": batch, "sharpness": float(rise), "base_loss": 1.0 + batch}
             for seed, values in rises.items()
             for batch, rise in enumerate(values)
         ]
-        pd.DataFrame(rows).assign(base_loss=1.0, **(columns or {})).to_parquet(path, index=False)
+        pd.DataFrame(rows).assign(**(columns or {})).to_parquet(path, index=False)
         return {**LABELS, "measure": measure, "ball": ball, **labels, "path": str(path)}
 
     return write
@@ -152,6 +152,22 @@ def test_a_row_describes_its_pool(measured):
 
 def test_the_columns_are_those_that_are_documented(measured):
     assert list(estimates([measured("a", PGA), measured("b", WORST)])) == COLUMNS.split()
+
+
+def test_one_noisy_base_loss_for_all_batches_is_not_taken_for_a_difference_between_models(measured):
+    """Scores that are noise alone: less one for all, they look reliable, and another measurement shows nothing."""
+    draw = np.random.default_rng(0)
+
+    def again() -> np.ndarray:
+        return draw.normal(size=(250, 5)) - draw.normal(size=(250, 1))
+
+    values = again()
+    assert reliability(values) > 0.8
+    assert abs(np.corrcoef(values.mean(axis=1), again().mean(axis=1))[0, 1]) < 0.2  # 0, and three standard errors
+    of_one = estimates([measured("worst_case", dict(enumerate(values)), columns={"base_loss": 1.0})]).iloc[0]
+    assert of_one[["reliability", "reliability_of_one"]].isna().all()
+    of_several = estimates([measured("worst_case", dict(enumerate(values)))]).iloc[0]
+    assert of_several["reliability"] == pytest.approx(reliability(values))
 
 
 def test_pools_stand_once_and_in_the_order_of_the_shards(measured):
