@@ -180,6 +180,19 @@ def test_each_other_decimal_number_is_one_of_the_networks(network):
     assert nowhere(NETWORKS[network], numbers(network)) == []
 
 
+def test_the_notebooks_elsewhere_lie_inside_what_the_pools_foretell():
+    known = pd.read_csv(RESULTS / "ladder/prediction.csv").dropna(subset="elsewhere")
+    assert set(zip(known["architecture"], known["pools"], strict=True)) == {("fcnn", 5), ("gat", 5)}
+    assert len(known) == 6
+    assert known["elsewhere"].between(known["low"], known["high"]).all()
+
+
+def test_lenet5_as_released_is_near_the_one_model_of_the_notebook_elsewhere():
+    released = pd.read_csv(RESULTS / "ladder/tau.csv").query("architecture == 'lenet5' and measure == 'released'")
+    assert released["sharpness_mean"].between(0.40, 0.70).tolist() == [True]
+    assert released["test_loss_mean"].between(0.28, 0.46).tolist() == [True]
+
+
 def test_each_value_with_its_interval_and_each_z_of_the_readme_is_of_some_row():
     assert len(WITH_INTERVAL.findall(plain(RESULT))) > 5
     assert quoted_wrong(RESULT, tables()) == []
