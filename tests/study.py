@@ -147,33 +147,23 @@ def clean(tmp_path_factory) -> Study:
     return project(tmp_path_factory.mktemp("clean") / "project", {})
 
 
-@pytest.fixture(scope="session")
-def _two(small, tmp_path_factory):
-    """The small study twice from nothing, at the same time: on two cores, and on one with its last job first."""
-    first, second = (project(tmp_path_factory.mktemp(name) / "project", small) for name in ("first", "second"))
-    processes = first.start("--cores", "2"), second.start("--cores", "1", "--prioritize", LAST)
-    yield (first, second), processes
-    for process in processes:
-        process.kill()  # not asked to end: Snakemake's handler may wait for a lock that the run itself holds
-        process.wait()
-
-
-def _done(study: Study, process: subprocess.Popen) -> Study:
-    study.run = study.finish(process)
+def _ran(folder: Path, config: dict, *arguments: str) -> Study:
+    study = project(folder, config)
+    study.run = study.snakemake(*arguments)
     assert study.run.code == 0, study.run.output
     return study
 
 
 @pytest.fixture(scope="session")
-def finished(_two) -> Study:
+def finished(small, tmp_path_factory) -> Study:
     """A study that has run; not to be changed."""
-    return _done(*(each[0] for each in _two))
+    return _ran(tmp_path_factory.mktemp("first") / "project", small, "--cores", "2")
 
 
 @pytest.fixture(scope="session")
-def again(_two) -> Study:
-    """The same study from nothing, on one core and in another order; not to be changed."""
-    return _done(*(each[1] for each in _two))
+def again(small, tmp_path_factory) -> Study:
+    """The same study from nothing, on one core and with its last job first; not to be changed."""
+    return _ran(tmp_path_factory.mktemp("second") / "project", small, "--cores", "1", "--prioritize", LAST)
 
 
 @pytest.fixture
