@@ -30,9 +30,10 @@ test-determinism: setup ## run the quick study of all networks twice, and compar
 reliability: setup ## write the table of docs/reliability.md from the tests
 	pytest -q --collect-only --reliability
 
-lint: setup ## check style and workflow
+lint: setup ## check style, directions of import and workflow
 	ruff check .
 	ruff format --check .
+	lint-imports
 	snakefmt --check .
 	snakemake --lint
 
@@ -40,16 +41,16 @@ bench: setup ## measure how fast all is, on a quiet machine: benchmarks/results
 	snakemake data
 	python -m benchmarks
 
-# What lies in the folders ladder, extended, reference and intel_xeon of docs/results is of other studies, and stays.
+# Of figures the SVG. What lies in the folder intel_xeon of docs/results is of another run, and stays.
 publish: setup ## copy the finished study's tables and figures to docs/results
-	@for made in results/tables/tau.csv results/tables/runs.parquet results/figures/report; do test -e $$made || \
+	@for made in results/tables/tau.csv results/tables/runs.parquet results/figures; do test -e $$made || \
 	{ echo "publish: got no $$made, wanted a finished study: make study" >&2; exit 1; }; done
 	mkdir -p docs/results
-	rm -rf docs/results/report
+	rm -rf docs/results/figures
 	find docs/results -maxdepth 1 -type f -delete
 	cp results/tables/*.csv results/tables/runs.parquet docs/results/
-	cp -r results/figures/report docs/results/
-	find docs/results -name '*.sha256' -delete
+	cp -r results/figures docs/results/
+	find docs/results '(' -name '*.sha256' -o -name '*.pdf' ')' -delete
 
 audit: setup ## hold the locked packages against known vulnerabilities
 	pip-audit --strict --require-hashes --disable-pip -r envs/requirements.lock

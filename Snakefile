@@ -11,19 +11,19 @@ configfile: "config/config.yaml"
 include: "workflow/rules/common.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/train.smk"
-include: "workflow/rules/sharpness.smk"
+include: "workflow/rules/measure.smk"
 include: "workflow/rules/tables.smk"
-include: "workflow/rules/figures.smk"
+include: "workflow/rules/report.smk"
 
 
 rule data:
     input:
-        expand("<results>/datasets/{dataset}.safetensors", dataset=DATASETS),
+        expand("<results>/datasets/{dataset}.safetensors", dataset=PLAN.datasets),
 
 
 rule checkpoints:
     input:
-        [path.format(**pool) for pool in TRAINED for path in rules.train.output],
+        [path.format(**shard) for shard in PLAN.shards for path in rules.train.output],
 
 
 rule sharpness:
@@ -33,10 +33,10 @@ rule sharpness:
 
 rule tables:
     input:
-        rules.page.input,
-        rules.page.output,
+        rules.report.input,
+        rules.report.output,
         rules.metrics.output,
-        rules.pools_table.output if "pools" in config else [],
+        rules.replicates_table.output if STUDY.replicates else [],
 
 
 rule all:

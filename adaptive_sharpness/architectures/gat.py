@@ -3,8 +3,8 @@
 from torch import nn
 from torch_geometric.nn import GAT
 
-from adaptive_sharpness.attention import Attention
-from adaptive_sharpness.sparse import SparseLinear
+from adaptive_sharpness.architectures.fast.attention import Attention
+from adaptive_sharpness.architectures.fast.sparse import SparseLinear
 
 
 def build(

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from torch import nn
 
-from adaptive_sharpness.convolution import PooledConvolution
-from adaptive_sharpness.dropout import Dropout
+from adaptive_sharpness.architectures.fast.convolution import PooledConvolution
+from adaptive_sharpness.architectures.fast.dropout import Dropout
 
 
 def build(

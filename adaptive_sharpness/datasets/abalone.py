@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from sklearn.model_selection import train_test_split
 
-from adaptive_sharpness.dataset import Dataset, Rows
+from adaptive_sharpness.datasets import Dataset, Rows
 
 SEXES = ("M", "F", "I")
 

@@ -14,7 +14,7 @@ import numpy as np
 import scipy.sparse
 import torch
 
-from adaptive_sharpness.dataset import Dataset, Nodes
+from adaptive_sharpness.datasets import Dataset, Nodes
 
 CLASSES = (
     "Theory",

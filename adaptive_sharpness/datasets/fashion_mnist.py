@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torchvision.datasets.mnist import read_image_file, read_label_file
 
-from adaptive_sharpness.dataset import Dataset, Rows
+from adaptive_sharpness.datasets import Dataset, Rows
 
 
 def load(raw: Path) -> Dataset:

@@ -7,16 +7,16 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from adaptive_sharpness import options
-from adaptive_sharpness.balls import NORMS
-from adaptive_sharpness.measures import PerBatch
-from adaptive_sharpness.objective import Parameters
-from adaptive_sharpness.problems import Chunk, Problems
+from adaptive_sharpness.landscape import options
+from adaptive_sharpness.landscape.balls import NORMS
+from adaptive_sharpness.landscape.objective import Parameters
+from adaptive_sharpness.landscape.problems import Chunk, Problems
+from adaptive_sharpness.measures._measured import Measured
 
 
-@dataclass(frozen=True, repr=False)
-class AverageCase(PerBatch):
-    """What `average_case` finds on each batch, see `PerBatch`.
+@dataclass(frozen=True, repr=False, kw_only=True)
+class AverageCase(Measured):
+    """What `average_case` finds on each batch, see `Measured`; its quantity is the sharpness.
 
     Args:
         max_loss: the highest L_S(w + delta) met; `per_batch` is the mean one less base_loss.
@@ -40,7 +40,9 @@ def average_case(
     states: Mapping[str, Tensor] | None = None,
     seed: int = 0,
 ) -> AverageCase:
-    """Estimate E over delta of L_S(w + delta) - L_S(w), for every batch S (Andriushchenko et al. 2023, eq. 2).
+    """Return an estimate of E over delta of L_S(w + delta) - L_S(w), for every batch S.
+
+    The average-case sharpness of Andriushchenko et al. 2023, eq. 2.
 
     delta is uniform on [-rho c, rho c] in each coordinate for l-infinity, and normal with standard deviation rho c for
     l2. Perturbations come in pairs delta, -delta: in their mean the first-order term, which says nothing of curvature
@@ -66,14 +68,21 @@ def average_case(
     Raises:
         ValueError: if an option is none of these, or the loss cannot be measured (see `Problems`, `Objective.check`).
         NotFinite: if a loss is nan or infinite.
+
+    Example:
+        >>> model, batch = nn.Linear(1, 1, bias=False).eval(), (torch.tensor([[1.0]]), torch.tensor([[0.0]]))
+        >>> _ = nn.init.constant_(model.weight, 2.0)
+        >>> result = average_case(model, nn.functional.mse_loss, batch, rho=0.5, samples=4000)
+        >>> abs(result.sharpness - 1 / 3) < 0.03  # the mean of (2 + delta)^2 - 2^2, delta uniform on [-1, 1]
+        True
     """
     options.radius(rho)
     options.one_of("norm", norm, tuple(NORMS))
     options.whole("samples", samples, least=2)
     if samples % 2:
         raise ValueError(f"samples: got {samples}, wanted an even number: they come in pairs")
-    how = {"adaptive": adaptive, "perturb": perturb, "normalise_logits": normalise_logits}
-    problems = Problems(model, loss, batches, stacked=stacked, states=states, **how)
+    options_of_loss = {"adaptive": adaptive, "perturb": perturb, "normalise_logits": normalise_logits}
+    problems = Problems(model, loss, batches, stacked=stacked, states=states, **options_of_loss)
 
     def solution(chunk: Chunk) -> dict[str, Tensor]:
         ball = NORMS[norm](chunk.scale, rho)

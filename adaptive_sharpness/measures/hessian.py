@@ -6,27 +6,28 @@ from typing import Literal
 
 import numpy as np
 import torch
-from curvlinops import HessianLinearOperator
 from scipy.sparse.linalg import LinearOperator, eigsh
 from torch import Tensor, nn
 
-from adaptive_sharpness import options
-from adaptive_sharpness.measures import PerBatch
-from adaptive_sharpness.objective import Parameters
-from adaptive_sharpness.problems import Chunk, Problems
+from adaptive_sharpness.landscape import options
+from adaptive_sharpness.landscape.objective import Parameters
+from adaptive_sharpness.landscape.problems import Chunk, Problems
+from adaptive_sharpness.landscape.products import scaled_hessian_product
+from adaptive_sharpness.measures._measured import Measured
 
 DENSE = 32  # up to so many weights the matrix itself is small
 
 
-@dataclass(frozen=True, repr=False)
-class Curvature(PerBatch):
-    """What `hessian` finds on each batch, see `PerBatch`; `per_batch` is the largest eigenvalue.
+@dataclass(frozen=True, repr=False, kw_only=True)
+class Curvature(Measured):
+    """What `hessian` finds on each batch, see `Measured`; its quantities are lambda_max and trace."""
 
-    Args:
-        trace: Hutchinson's estimate of the trace.
-    """
+    headline: str = "lambda_max"
 
-    trace: Tensor
+    @property
+    def trace(self) -> Tensor:
+        """Hutchinson's estimate of the trace."""
+        return self.further["trace"]
 
 
 def hessian(
@@ -41,7 +42,7 @@ def hessian(
     states: Mapping[str, Tensor] | None = None,
     seed: int = 0,
 ) -> Curvature:
-    """The largest eigenvalue and the trace of diag(c) H diag(c), H the Hessian of L_S at w, for every batch S.
+    """Return the largest eigenvalue and the trace of diag(c) H diag(c), H the Hessian of L_S at w, for every batch S.
 
     Where the gradient is 0, worst-case l2 sharpness tends to rho^2 / 2 times the largest eigenvalue as rho -> 0, and
     average-case l2 sharpness to rho^2 / 2 times the trace; on a real batch the first-order term dominates the former.
@@ -64,52 +65,30 @@ def hessian(
     Raises:
         ValueError: if an option is none of these, or the loss cannot be measured (see `Problems`, `Objective.check`).
         NotFinite: if a loss is nan or infinite.
+
+    Example:
+        >>> model, batch = nn.Linear(1, 1, bias=False).eval(), (torch.tensor([[1.0]]), torch.tensor([[0.0]]))
+        >>> _ = nn.init.constant_(model.weight, 2.0)
+        >>> result = hessian(model, nn.functional.mse_loss, batch)  # 2^2 times the second derivative of w^2, which is 2
+        >>> result.sharpness, result.trace.item()
+        (8.0, 8.0)
     """
     options.whole("vectors", vectors, least=1)
-    how = {"adaptive": adaptive, "perturb": perturb, "normalise_logits": normalise_logits}
+    options_of_loss = {"adaptive": adaptive, "perturb": perturb, "normalise_logits": normalise_logits}
 
     def solution(chunk: Chunk) -> dict[str, Tensor]:
         base = chunk.loss(chunk.weights).detach()
         chunk.require_finite(base, "at the weights")
-        product, size = _product(chunk)
+        product, size = scaled_hessian_product(chunk)
         signs = [np.sign(_vector(chunk, seed, number, size)) for number in range(1, vectors + 1)]
         trace = torch.tensor([np.mean([sign @ product(sign) for sign in signs])], dtype=torch.float64)
         chunk.require_finite(trace, "at the weights", what="curvature")  # ARPACK would fail with a riddle
         largest = _largest(product, _vector(chunk, seed, 0, size), chunk)
         return {"per_batch": largest, "base_loss": base, "trace": trace}
 
-    return Curvature(**Problems(model, loss, batches, states=states, transformed=True, **how).solve(solution))
-
-
-class _Risk(nn.Module):
-    """The loss of one problem as a module of its weights, which is how curvlinops wants it."""
-
-    def __init__(self, chunk: Chunk):
-        super().__init__()
-        self._names, self._loss = list(chunk.weights), chunk.loss
-        self.weights = nn.ParameterList(value[0].detach().clone() for value in chunk.weights.values())
-
-    def forward(self, _: Tensor) -> Tensor:
-        return self._loss({name: value[None] for name, value in zip(self._names, self.weights, strict=True)})
-
-
-class _Same(nn.Module):
-    """A loss function that leaves the loss as it is."""
-
-    reduction = "sum"
-
-    def forward(self, loss: Tensor, _: Tensor) -> Tensor:
-        return loss.sum()
-
-
-def _product(chunk: Chunk) -> tuple[Callable[[np.ndarray], np.ndarray], int]:
-    """The function from v to diag(c) H diag(c) v, and the number of weights."""
-    risk, nothing = _Risk(chunk), torch.zeros(1)
-    c = torch.cat([value.flatten() for value in chunk.scale.values()])
-    # Its own check of the data changes a view in place; Objective.check has found no randomness.
-    data, as_they_are = [(nothing, nothing)], {"check_deterministic": False, "num_data": 1}
-    operator = HessianLinearOperator(risk, _Same(), list(risk.weights), data, **as_they_are)
-    return lambda v: (c * (operator @ (c * torch.from_numpy(v).to(c)))).cpu().double().numpy(), len(c)
+    problems = Problems(model, loss, batches, states=states, transformed=True, **options_of_loss)
+    found = problems.solve(solution)
+    return Curvature(further={"trace": found.pop("trace")}, **found)
 
 
 def _vector(chunk: Chunk, seed: int, number: int, size: int) -> np.ndarray:

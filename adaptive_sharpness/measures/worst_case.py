@@ -9,22 +9,21 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from adaptive_sharpness import ascent, options
-from adaptive_sharpness.balls import L2, NORMS, LInf
-from adaptive_sharpness.measures import PerBatch
-from adaptive_sharpness.objective import Parameters
-from adaptive_sharpness.problems import Chunk, Problems
+from adaptive_sharpness.landscape import ascent, options
+from adaptive_sharpness.landscape.balls import L2, NORMS, LInf
+from adaptive_sharpness.landscape.objective import Parameters
+from adaptive_sharpness.landscape.problems import Chunk, Problems
+from adaptive_sharpness.measures._measured import Measured
 
 SOLVERS = ("apgd", "pga")
 
 
-@dataclass(frozen=True, repr=False)
-class WorstCase(PerBatch):
-    """What `worst_case` finds on each batch, see `PerBatch`.
+@dataclass(frozen=True, repr=False, kw_only=True)
+class WorstCase(Measured):
+    """What `worst_case` finds on each batch, see `Measured`; its quantities are sharpness and first_order.
 
     Args:
         max_loss: the highest L_S(w + delta) found; `per_batch` is max_loss - base_loss.
-        first_order: the highest rise of the linearised loss in the ball.
         last_improvement: the share of the steps after which the last improvement came: near 1, more steps may find
             more. 0 where no step improved on the start.
         gain_from_doubling: by which share the rise grows with twice the steps, nan on batches where it was not tried.
@@ -32,10 +31,14 @@ class WorstCase(PerBatch):
     """
 
     max_loss: Tensor
-    first_order: Tensor
     last_improvement: Tensor
     gain_from_doubling: Tensor
     delta: Parameters | None
+
+    @property
+    def first_order(self) -> Tensor:
+        """The highest rise of the linearised loss in the ball."""
+        return self.further["first_order"]
 
 
 def worst_case(
@@ -60,7 +63,9 @@ def worst_case(
     states: Mapping[str, Tensor] | None = None,
     seed: int = 0,
 ) -> WorstCase:
-    """Estimate max over ||delta / c||_p <= rho of L_S(w + delta) - L_S(w), for every batch S (Kwon et al. 2021, eq. 3).
+    """Return an estimate of max over ||delta / c||_p <= rho of L_S(w + delta) - L_S(w), for every batch S.
+
+    The adaptive sharpness of Kwon et al. 2021, eq. 3.
 
     What is found is a lower bound of the maximum. With `apgd`, and with `pga` without a rate, it does not change when
     the network is rescaled without changing its function, if adaptive; with a rate, as in the report, it does.
@@ -93,10 +98,17 @@ def worst_case(
     Raises:
         ValueError: if an option is none of these, or the loss cannot be measured (see `Problems`, `Objective.check`).
         NotFinite: if a loss is nan or infinite.
+
+    Example:
+        >>> model, batch = nn.Linear(1, 1, bias=False).eval(), (torch.tensor([[1.0]]), torch.tensor([[0.0]]))
+        >>> _ = nn.init.constant_(model.weight, 2.0)
+        >>> result = worst_case(model, nn.functional.mse_loss, batch, rho=0.5)  # (2 + 0.5 * 2)^2 - 2^2
+        >>> result.sharpness
+        5.0
     """
     _check(rho, norm, solver, steps, rate, restarts, origin, convergence)
-    how = {"adaptive": adaptive, "perturb": perturb, "normalise_logits": normalise_logits}
-    problems = Problems(model, loss, batches, stacked=stacked, states=states, **how)
+    options_of_loss = {"adaptive": adaptive, "perturb": perturb, "normalise_logits": normalise_logits}
+    problems = Problems(model, loss, batches, stacked=stacked, states=states, **options_of_loss)
     ascend = ascent.apgd if solver == "apgd" else partial(ascent.pga, rate=rate)
     warm = _kept(warm_start, problems)
 
@@ -123,11 +135,12 @@ def worst_case(
     rise = found["max_loss"] - found["base_loss"]
     gain = torch.full_like(rise, math.nan)
     if convergence:
-        again = Problems(model, loss, problems.first(convergence), stacked=stacked, states=states, **how)
+        again = Problems(model, loss, problems.first(convergence), stacked=stacked, states=states, **options_of_loss)
         twice = again.solve(partial(solution, steps=2 * steps))
         few = rise[..., :convergence]
         gain[..., :convergence] = torch.where(few > 0, (twice["max_loss"] - twice["base_loss"]) / few - 1, math.nan)
-    return WorstCase(per_batch=rise, **found, gain_from_doubling=gain, delta=delta or None)
+    further = {"first_order": found.pop("first_order")}
+    return WorstCase(per_batch=rise, further=further, **found, gain_from_doubling=gain, delta=delta or None)
 
 
 def _check(rho, norm, solver, steps, rate, restarts, origin, convergence) -> None:

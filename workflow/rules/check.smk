@@ -2,10 +2,10 @@
 
 import sys
 
-from adaptive_sharpness import configuration
+from adaptive_sharpness.study.config.yaml_file import read_yaml
 
 try:
     if not workflow.modifier.skip_configfile:  # where this is a module of another workflow
-        configuration.read("config/config.yaml")
+        read_yaml("config/config.yaml")
 except ValueError as error:
     sys.exit(str(error))

@@ -12,8 +12,7 @@ rule fetch:
     conda:
         "../../envs/pipeline.yaml"
     params:
-        # not the sources: what comes from another is the same to the bit
-        sha256=lambda wildcards: ordered(config["datasets"][wildcards.dataset]["sha256"]),
+        sha256=lambda wildcards: PLAN.hashes(**wildcards),
     script:
         "../scripts/fetch.py"
 
@@ -21,7 +20,7 @@ rule fetch:
 rule prepare:
     """Parse {wildcards.dataset} into tensors, after a check of its hashes."""
     input:
-        lambda wildcards: f"data/raw/{raw(wildcards)}/SHA256SUMS",
+        lambda wildcards: f"data/raw/{PLAN.raw(**wildcards)}/SHA256SUMS",
     output:
         "<results>/datasets/{dataset}.safetensors",
     log:
@@ -30,10 +29,7 @@ rule prepare:
     conda:
         "../../envs/pipeline.yaml"
     params:
-        block=lambda wildcards: {
-            "sha256": ordered(config["datasets"][raw(wildcards)]["sha256"]),
-            "limit": ordered(config["datasets"][wildcards.dataset].get("limit", {})),
-        },
-        code=lambda wildcards: code("prepare", f"datasets/{wildcards.dataset}"),
+        block=lambda wildcards: PLAN.preparation(**wildcards),
+        code=lambda wildcards: PLAN.code("prepare", **wildcards),
     script:
         "../scripts/prepare.py"

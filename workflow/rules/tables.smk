@@ -2,14 +2,12 @@
 
 
 rule runs_table:
-    """Collect a row for every model at every rho."""
+    """Collect a row for every model, measurement and quantity."""
     input:
-        training=[
-            "<results>/checkpoints/{protocol}/{architecture}/seeds-{seeds}.csv".format(**each) for each in TRAINED
-        ],
+        training=["<results>/checkpoints/{protocol}/{pool}/seeds-{seeds}.csv".format(**each) for each in PLAN.shards],
         sharpness=[
-            "<results>/sharpness/{protocol}/{architecture}/{measure}/rho-{rho}/seeds-{seeds}.parquet".format(**each)
-            for each in MEASURED
+            "<results>/sharpness/{protocol}/{pool}/{measure}/rho-{rho}/seeds-{seeds}.parquet".format(**each)
+            for each in PLAN.measured
         ],
     output:
         "<results>/tables/runs.parquet",
@@ -19,18 +17,21 @@ rule runs_table:
     conda:
         "../../envs/pipeline.yaml"
     params:
-        labels={"training": TRAINED, "sharpness": MEASURED},
-        code=code("runs_table"),
+        order=PLAN.order(),
+        code=PLAN.code("runs_table"),
     script:
         "../scripts/runs_table.py"
 
 
 rule tau_table:
-    """Compute Kendall's tau between sharpness and test loss at every rho, and how far it can be trusted."""
+    """Compute Kendall's tau between each quantity and test loss, and how far it can be trusted."""
     input:
         runs="<results>/tables/runs.parquet",
         estimates="<results>/tables/estimates.csv",
-        test_losses=[path.replace(".csv", ".test_losses.safetensors") for path in rules.runs_table.input.training],
+        test_losses=[
+            "<results>/checkpoints/{protocol}/{pool}/seeds-{seeds}.test_losses.safetensors".format(**each)
+            for each in PLAN.shards
+        ],
     output:
         report("<results>/tables/tau.csv", caption="../report/tau.rst", category="Tables"),
     log:
@@ -39,9 +40,8 @@ rule tau_table:
     conda:
         "../../envs/pipeline.yaml"
     params:
-        published=ordered(config.get("published", {})),
-        labels=TRAINED,
-        code=code("tau_table"),
+        published=PLAN.published(),
+        code=PLAN.code("tau_table"),
     script:
         "../scripts/tau_table.py"
 
@@ -58,8 +58,9 @@ rule estimates_table:
     conda:
         "../../envs/pipeline.yaml"
     params:
-        labels=MEASURED,
-        code=code("estimates_table"),
+        balls=PLAN.balls(),
+        order=PLAN.order(),
+        code=PLAN.code("estimates_table"),
     script:
         "../scripts/estimates_table.py"
 
@@ -76,33 +77,33 @@ rule ladder_table:
     conda:
         "../../envs/pipeline.yaml"
     params:
-        rungs=RUNGS,
-        code=code("ladder_table"),
+        rungs=PLAN.ladder(),
+        code=PLAN.code("ladder_table"),
     script:
         "../scripts/ladder_table.py"
 
 
-rule pools_table:
-    """Cut each pool into smaller ones, and see where a pool made elsewhere lies among them."""
+rule replicates_table:
+    """Cut each pool into replicates, and see where a pool made elsewhere lies among them."""
     input:
         "<results>/tables/runs.parquet",
     output:
-        pools="<results>/tables/pools.csv",
+        replicates="<results>/tables/replicates.csv",
         prediction=report("<results>/tables/prediction.csv", caption="../report/prediction.rst", category="Tables"),
     log:
-        "<logs>/pools_table.log",
+        "<logs>/replicates_table.log",
     localrule: True
     conda:
         "../../envs/pipeline.yaml"
     params:
-        cut=ordered(config.get("pools")),
-        code=code("pools_table"),
+        block=PLAN.replicates(),
+        code=PLAN.code("replicates_table"),
     script:
-        "../scripts/pools_table.py"
+        "../scripts/replicates_table.py"
 
 
 rule metrics:
-    """Choose a tau for each network and measure: the study in few numbers, for DVC to compare."""
+    """Choose a tau for each pool and measure: the study in few numbers, for DVC to compare."""
     input:
         "<results>/tables/tau.csv",
     output:
@@ -113,6 +114,6 @@ rule metrics:
     conda:
         "../../envs/pipeline.yaml"
     params:
-        code=code("metrics"),
+        code=PLAN.code("metrics"),
     script:
         "../scripts/metrics.py"

@@ -1,18 +1,19 @@
-# Reads <results>/datasets/{dataset}.safetensors. Writes <results>/checkpoints/{protocol}/{architecture}/.
+# Reads <results>/datasets/{dataset}.safetensors. Writes <results>/checkpoints/{protocol}/{pool}/.
 
 
 rule train:
-    """Train {wildcards.architecture}, seeds {wildcards.seeds}."""
+    """Train {wildcards.pool}, seeds {wildcards.seeds}."""
     input:
-        dataset=dataset,
+        dataset=lambda wildcards: f"<results>/datasets/{PLAN.pool(**wildcards)['dataset']}.safetensors",
     output:
-        checkpoint="<results>/checkpoints/{protocol}/{architecture}/seeds-{seeds}.safetensors",
-        table="<results>/checkpoints/{protocol}/{architecture}/seeds-{seeds}.csv",
-        test_losses="<results>/checkpoints/{protocol}/{architecture}/seeds-{seeds}.test_losses.safetensors",
+        checkpoint="<results>/checkpoints/{protocol}/{pool}/seeds-{seeds}.safetensors",
+        initial="<results>/checkpoints/{protocol}/{pool}/seeds-{seeds}.initial.safetensors",
+        table="<results>/checkpoints/{protocol}/{pool}/seeds-{seeds}.csv",
+        test_losses="<results>/checkpoints/{protocol}/{pool}/seeds-{seeds}.test_losses.safetensors",
     log:
-        "<logs>/train/{protocol}/{architecture}/seeds-{seeds}.log",
+        "<logs>/train/{protocol}/{pool}/seeds-{seeds}.log",
     benchmark:
-        "<results>/benchmarks/train/{protocol}/{architecture}/seeds-{seeds}.tsv"
+        "<results>/benchmarks/train/{protocol}/{pool}/seeds-{seeds}.tsv"
     priority: 1  # the longest jobs first, so that none is left over at the end
     conda:
         "../../envs/pipeline.yaml"
@@ -21,7 +22,7 @@ rule train:
         mem_mb=lambda wildcards, attempt: 3000 * attempt,
         runtime=lambda wildcards, attempt: 60 * attempt,  # minutes
     params:
-        architecture=architecture,
-        code=lambda wildcards: code("train", f"architectures/{network(wildcards)}", trainer(wildcards)),
+        pool=lambda wildcards: PLAN.pool(**wildcards),
+        code=lambda wildcards: PLAN.code("train", **wildcards),
     script:
         "../scripts/train.py"

@@ -1,7 +1,5 @@
-from adaptive_sharpness import checksums, estimates, job
+from adaptive_sharpness.study.running import job
+from adaptive_sharpness.study.tables.estimates import estimates_table
 
-job.start(snakemake.log[0])
-checksums.verify(snakemake.input)
-shards = [{**each, "path": path} for each, path in zip(snakemake.params.labels, snakemake.input, strict=True)]
-estimates.estimates(shards).to_csv(snakemake.output[0], index=False)
-checksums.record(snakemake.output)
+with job.running(snakemake):
+    estimates_table(snakemake.input, snakemake.params.balls).to_csv(snakemake.output[0], index=False)

@@ -1,8 +1,8 @@
 from pathlib import Path
 
-from adaptive_sharpness import fetching, job
+from adaptive_sharpness.study.fetching import fetch
+from adaptive_sharpness.study.running import job
 
 sources = snakemake.config["datasets"][snakemake.wildcards.dataset]["sources"]
-
 job.start(snakemake.log[0])
-fetching.fetch(sources, snakemake.params.sha256, Path(snakemake.output[0]).parent)
+fetch.fetch(sources, snakemake.params.sha256, Path(snakemake.output[0]).parent)

@@ -1,9 +1,8 @@
 import pandas as pd
 
-from adaptive_sharpness import checksums, job, ladder
+from adaptive_sharpness.study.running import job
+from adaptive_sharpness.study.tables.ladder import ladder_table
 
-job.start(snakemake.log[0])
-checksums.verify(snakemake.input)
-table = ladder.ladder(pd.read_parquet(snakemake.input[0]), snakemake.params.rungs)
-table.to_csv(snakemake.output[0], index=False)
-checksums.record(snakemake.output)
+with job.running(snakemake):
+    runs = pd.read_parquet(snakemake.input[0])
+    ladder_table(runs, snakemake.params.rungs).to_csv(snakemake.output[0], index=False)

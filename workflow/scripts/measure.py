@@ -1,18 +1,7 @@
-from adaptive_sharpness import checksums, job, measuring
-from adaptive_sharpness.dataset import Dataset
+from adaptive_sharpness.study.measuring import stage
+from adaptive_sharpness.study.running import job
 
-job.start(snakemake.log[0], snakemake.threads)
-checksums.verify(snakemake.input)
-device = job.device(snakemake.resources.gpu)
-architecture, measure = snakemake.params.blocks["architecture"], snakemake.params.blocks["measure"]
-measured = measuring.sharpness(
-    architecture,
-    measure,
-    None if snakemake.wildcards.rho == "none" else float(snakemake.wildcards.rho),
-    snakemake.input.checkpoint,
-    job.made_from(architecture, snakemake.input.dataset),
-    Dataset.read(snakemake.input.dataset),
-    device,
-)
-measured.assign(**job.provenance(device)).to_parquet(snakemake.output[0], index=False)
-checksums.record(snakemake.output)
+with job.running(snakemake) as here:
+    asked = {name: files[0] for name in ("initial", "test_losses") if (files := snakemake.input.get(name))}
+    inputs = {"dataset": snakemake.input.dataset, "checkpoint": snakemake.input.checkpoint, **asked}
+    stage.measure(here, snakemake.params.pool, snakemake.params.way, snakemake.wildcards, inputs, snakemake.output[0])

@@ -3,10 +3,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from adaptive_sharpness import checksums, job, metrics
+from adaptive_sharpness.study.running import job
+from adaptive_sharpness.study.tables.answers import metrics
 
-job.start(snakemake.log[0])
-checksums.verify(snakemake.input)
-found = metrics.metrics(pd.read_csv(snakemake.input[0]))
-Path(snakemake.output[0]).write_text(json.dumps(found, indent=2) + "\n")
-checksums.record(snakemake.output)
+with job.running(snakemake):
+    Path(snakemake.output[0]).write_text(json.dumps(metrics(pd.read_csv(snakemake.input[0])), indent=2) + "\n")

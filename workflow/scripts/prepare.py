@@ -1,12 +1,5 @@
-from pathlib import Path
+from adaptive_sharpness.study.fetching import stage
+from adaptive_sharpness.study.running import job
 
-from adaptive_sharpness import checksums, datasets, fetching, job, sanity
-
-name, raw, block = snakemake.wildcards.dataset, Path(snakemake.input[0]).parent, snakemake.params.block
-
-job.start(snakemake.log[0], snakemake.threads)
-checksums.verify(snakemake.input)
-fetching.check(raw, block["sha256"])
-dataset = sanity.sound(name, datasets.load(name, raw))
-dataset.first(**block["limit"]).save(snakemake.output[0])
-checksums.record(snakemake.output)
+with job.running(snakemake) as here:
+    stage.prepare(here, snakemake.wildcards.dataset, snakemake.input[0], snakemake.params.block, snakemake.output[0])

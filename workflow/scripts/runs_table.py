@@ -1,10 +1,5 @@
-from adaptive_sharpness import checksums, job, tables
+from adaptive_sharpness.study.running import job
+from adaptive_sharpness.study.tables.runs import runs_table
 
-job.start(snakemake.log[0])
-checksums.verify(snakemake.input)
-shards = {
-    kind: [{**each, "path": path} for each, path in zip(labels, snakemake.input[kind], strict=True)]
-    for kind, labels in snakemake.params.labels.items()
-}
-tables.runs(**shards).to_parquet(snakemake.output[0], index=False)
-checksums.record(snakemake.output)
+with job.running(snakemake):
+    runs_table(snakemake.input.training, snakemake.input.sharpness).to_parquet(snakemake.output[0], index=False)

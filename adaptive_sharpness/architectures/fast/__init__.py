@@ -1,0 +1,1 @@
+"""Layers of torch and torch_geometric in less time: the same numbers, in fewer operations."""

@@ -1,0 +1,139 @@
+"""The seam between a network and what is measured of it: its loss on a batch, as a function of its parameters."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call, vmap
+
+from adaptive_sharpness.landscape import stacking
+
+Parameters = dict[str, Tensor]
+
+
+class NotFinite(ValueError):
+    """A loss is nan or infinite, so that there is no sharpness."""
+
+
+class Objective:
+    """L_S(w), the loss of a network on a batch S, in eval mode: batch-norm statistics frozen, dropout off.
+
+    Args:
+        network: gives the function; its own parameters and buffers stand in where a state has none.
+        loss: the mean loss on a batch, a scalar. Of (output, target) where a batch is a pair of tensors, (input,
+            target); else of (network, batch), where the network is a function of what its forward() takes.
+        normalise_logits: whether the network's outputs z become z / sqrt(mean_k (z_k - mean z)^2), k over the last
+            dimension (Andriushchenko et al. 2023, section 3: sharpness that ignores the scale of the logits).
+
+    Raises:
+        ValueError: if a part of the network is in training mode.
+    """
+
+    def __init__(self, network: nn.Module, loss: Callable[..., Tensor], *, normalise_logits: bool = False):
+        training = [name or "the network" for name, module in network.named_modules() if module.training]
+        if training:
+            raise ValueError(f"{training[0]} is in training mode, wanted eval mode: call network.eval() first")
+        self._network, self._loss, self._normalise = network, loss, normalise_logits
+
+    def on(self, batches: Sequence, *, transformed: bool = False) -> Callable[[Parameters], Tensor]:
+        """The losses of P problems, each with its own state on its own batch.
+
+        Args:
+            batches: each problem's batch; tensors of equal shapes, or pairs of them, or P times the same object.
+            transformed: whether torch.func will transform the function, which allows no memory format of its own.
+
+        Returns:
+            A function from states, by name [P, *shape], to losses, [P].
+        """
+        if len(batches) == 1 and not transformed:  # without vmap: on a CPU it slows down convolutions and graphs
+            return lambda state: self._one({name: _only(value) for name, value in state.items()}, batches[0])[None]
+        if all(batch is batches[0] for batch in batches):
+            return partial(_swapped, vmap(self._one, in_dims=(0, None)), batches[0])
+        if is_pair(batches[0]) and stacking.is_layered(self._network) and not transformed:
+            return self._stacked(*_stack(batches))
+        return partial(_swapped, vmap(self._one), _stack(batches))
+
+    def check(self, state: Parameters, batch: Any) -> Tensor:
+        """Refuse what cannot be measured. Leaves the state and the global random state as they are.
+
+        Args:
+            state: of one model, by name.
+            batch: one.
+
+        Returns:
+            The loss.
+
+        Raises:
+            ValueError: if the loss is no scalar, or two identical calls differ in it or leave another state behind.
+        """
+        copy = {name: value.detach().clone() for name, value in state.items()}
+        cuda = sorted({value.get_device() for value in copy.values() if value.is_cuda})
+        with torch.no_grad(), torch.random.fork_rng(devices=cuda):
+            first, second = (self._one(copy, batch) for _ in range(2))
+        if not isinstance(first, Tensor) or first.dim():
+            got = f"shape {list(first.shape)}" if isinstance(first, Tensor) else type(first).__name__
+            raise ValueError(f"loss: got {got}, wanted a scalar tensor: the mean over the batch")
+        changed = [name for name, value in copy.items() if not _equal(value, state[name])]
+        if changed:
+            raise ValueError(
+                f"{changed[0]} changes when the network is called, wanted a network that leaves it as it is"
+            )
+        if not torch.isclose(first, second, rtol=1e-5, atol=0, equal_nan=True):  # some GPU kernels differ in a last bit
+            raise ValueError(
+                f"loss: got {first:.9g} and then {second:.9g} from the same call, wanted no randomness in it"
+            )
+        return first
+
+    @torch.no_grad()
+    def value(self, state: Parameters, batch: Any) -> Tensor:
+        """The loss of one model, on one batch.
+
+        Args:
+            state: of the model, by name.
+            batch: one.
+
+        Returns:
+            The loss.
+        """
+        return self._one(state, batch)
+
+    def _one(self, state: Parameters, batch: Any) -> Tensor:
+        network = partial(self._output, state)
+        return self._loss(network(batch[0]), batch[1]) if is_pair(batch) else self._loss(network, batch)
+
+    def _stacked(self, inputs: Tensor, targets: Tensor) -> Callable[[Parameters], Tensor]:
+        outputs, losses = stacking.outputs(self._network), stacking.losses(self._loss)
+        return lambda states: losses(self._scaled(outputs(states, inputs)), targets)
+
+    def _output(self, state: Parameters, *inputs, **options) -> Tensor:
+        return self._scaled(functional_call(self._network, state, inputs, options))
+
+    def _scaled(self, output: Tensor) -> Tensor:
+        return output / output.std(dim=-1, correction=0, keepdim=True) if self._normalise else output
+
+
+def is_pair(batch: Any) -> bool:
+    """Whether a batch is (input, target), both tensors."""
+    return isinstance(batch, tuple | list) and len(batch) == 2 and all(isinstance(each, Tensor) for each in batch)
+
+
+def _equal(one: Tensor, other: Tensor) -> bool:
+    """Whether two tensors hold the same numbers; nan, as in a network that diverged, is a number here."""
+    return one.shape == other.shape and bool(((one == other) | ((one != one) & (other != other))).all())
+
+
+def _stack(batches: Sequence):
+    if is_pair(batches[0]):
+        return tuple(torch.stack(each) for each in zip(*batches, strict=True))
+    return torch.stack(list(batches))
+
+
+def _swapped(function: Callable[..., Tensor], batches, state: Parameters) -> Tensor:
+    return function(state, batches)
+
+
+def _only(value: Tensor) -> Tensor:
+    """The one problem's parameter; images in channels-last order take a quarter less time on a CPU."""
+    return value[0].clone(memory_format=torch.channels_last) if value.dim() == 5 else value[0]

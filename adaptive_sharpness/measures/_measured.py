@@ -1,0 +1,80 @@
+"""What a measure returns."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True, repr=False, kw_only=True)
+class Measured:
+    """Named quantities of each batch, one of them the headline: float64 on the CPU.
+
+    All tensors are [batches], or [models, batches] where a measure was given several models.
+
+    Args:
+        per_batch: the headline quantity; its mean over batches is the sharpness.
+        base_loss: L_S(w); nan where the measure takes no loss at the weights.
+        headline: the name of the headline quantity.
+        further: other quantities, by name.
+
+    Example:
+        >>> Measured(per_batch=torch.tensor([1.0, 3.0]), further={"trace": torch.tensor([5.0, 7.0])})
+        Measured(sharpness 2, trace 6, standard error 1; 2 batches)
+    """
+
+    per_batch: Tensor
+    base_loss: Tensor | None = None
+    headline: str = "sharpness"
+    further: Mapping[str, Tensor] = field(default_factory=dict)
+
+    def __post_init__(self):
+        if self.base_loss is None:
+            object.__setattr__(self, "base_loss", torch.full_like(self.per_batch, math.nan))
+
+    @property
+    def quantities(self) -> dict[str, Tensor]:
+        """All quantities by name, the headline first."""
+        return {self.headline: self.per_batch, **self.further}
+
+    @property
+    def sharpness(self) -> float | Tensor:
+        """The mean of the headline quantity over batches, of several models [models]."""
+        return _plain(self.per_batch.mean(dim=-1))
+
+    @property
+    def standard_error(self) -> float | Tensor:
+        """The standard error of the sharpness over batches, nan for one batch; of several models [models]."""
+        if self.per_batch.shape[-1] == 1:
+            return _plain(torch.full(self.per_batch.shape[:-1], math.nan))
+        return _plain(self.per_batch.std(dim=-1) / self.per_batch.shape[-1] ** 0.5)
+
+    def diagnostics(self) -> dict[str, Tensor]:
+        """Return what else is known of each batch, by name: losses, and how the search went."""
+        known = {part.name: getattr(self, part.name) for part in fields(self) if part.name != "per_batch"}
+        return {
+            name: value
+            for name, value in known.items()
+            if isinstance(value, Tensor) and value.shape == self.per_batch.shape
+        }
+
+    def __repr__(self) -> str:
+        means = {name: value.nanmean(dim=-1) for name, value in {**self.quantities, **self.diagnostics()}.items()}
+        shown = ", ".join(f"{name} {_spelled(mean)}" for name, mean in means.items() if not mean.isnan().all())
+        *models, batches = self.per_batch.shape
+        of = "".join(f"{count} models, " for count in models)
+        return f"{type(self).__name__}({shown}, standard error {_spelled(self.standard_error)}; {of}{batches} batches)"
+
+
+def _plain(value: Tensor) -> float | Tensor:
+    return value if value.dim() else value.item()
+
+
+def _spelled(value: float | Tensor) -> str:
+    """A number; of several models the range of those that are no nan."""
+    values = torch.as_tensor(value)
+    values = values if values.isnan().all() else values[~values.isnan()]
+    low, high = f"{values.min():.4g}", f"{values.max():.4g}"
+    return low if low == high else f"{low} to {high}"

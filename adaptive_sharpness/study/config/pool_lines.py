@@ -1,0 +1,76 @@
+"""Lines about pools that contradict themselves, the rest of the config, or the plug-ins that there are."""
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from adaptive_sharpness import plugins
+from adaptive_sharpness.study.config.messages import short
+from adaptive_sharpness.study.config.option_lines import among, named, spellable, with_options
+from adaptive_sharpness.study.config.pools import PoolSettings
+from adaptive_sharpness.study.config.study import Study
+
+RATES = {  # what optimisers call alike
+    "lr": ("a learning rate, above 0", lambda value: 0 < value < math.inf),
+    "momentum": ("a number from 0 to below 1", lambda value: 0 <= value < 1),
+    "weight_decay": ("a number, at least 0", lambda value: 0 <= value < math.inf),
+}
+
+
+def pool_lines(study: Study) -> Iterator[str]:
+    """Yield a line about each thing that is wrong with a pool."""
+    for protocol, pools in study.protocols.items():
+        for pool, block in pools.items():
+            where = f"protocols.{protocol}.{pool}"
+            yield from among(f"{where}.dataset", block.dataset, study.datasets)
+            yield from _plugins_of_pool(where, pool, block, study.plugins)
+            yield from _rates(f"{where}.training.optimiser", block.training.optimiser.options)
+            yield from spellable(f"{where}.options", block.options)
+            yield from _stacked(where, block)
+            stop = block.training.stop
+            if stop.min_epochs > stop.max_epochs:
+                got = f"{where}.training.stop.min_epochs: got {stop.min_epochs}"
+                yield f"{got}, wanted at most max_epochs, {stop.max_epochs}"
+
+
+def _plugins_of_pool(where: str, pool: str, block: PoolSettings, folder: str) -> Iterator[str]:
+    """Names that nothing has, and options that a plug-in does not take."""
+    training = block.training
+    place = f"{where}.architecture" if block.architecture else where
+    yield from with_options(
+        place, f"{where}.options", "architectures", block.architecture or pool, block.options, folder
+    )
+    for key, kind in (("initialisation", "initialisations"), ("loss", "losses")):
+        yield from named(f"{where}.{key}", kind, getattr(block, key), folder)
+    taken = plugins.parameters("losses", block.loss, folder)
+    if taken is not None and "reduction" not in taken:
+        wanted = f"{block.loss}(outputs, targets, reduction) in {plugins.file('losses', block.loss, folder)}"
+        yield f"{where}.loss: got a function without reduction, wanted {wanted}"
+    for key, kind in (("optimiser", "optimisers"), ("schedule", "schedules"), ("trainer", "trainers")):
+        chosen, at = getattr(training, key), f"{where}.training.{key}"
+        if chosen is not None:
+            yield from with_options(f"{at}.name", at, kind, chosen.name, chosen.options, folder, block=type(chosen))
+
+
+def _rates(where: str, options: Mapping[str, Any]) -> Iterator[str]:
+    for key, (text, is_right) in RATES.items():
+        value = options.get(key, 0.5)
+        if type(value) not in (int, float) or not is_right(value):
+            yield f"{where}.{key}: got {short(value)}, wanted {text}"
+
+
+def _stacked(where: str, block: PoolSettings) -> Iterator[str]:
+    """Models that are to be trained at once by what trains one at a time."""
+    training = block.training
+    if block.stacked > 1:
+        for key, chosen, able in (
+            ("trainer", training.trainer, "minibatches"),
+            ("optimiser", training.optimiser, "SGD"),
+        ):
+            if chosen.name != able:
+                wanted = f"1: the {key} {chosen.name} takes one model at a time"
+                yield f"{where}.stacked: got {block.stacked}, wanted {wanted}"
+        if training.optimiser.options.get("dampening"):
+            yield f"{where}.stacked: got {block.stacked}, wanted 1: dampening takes one model at a time"
+        if training.schedule is not None:
+            yield f"{where}.stacked: got {block.stacked}, wanted 1: a schedule takes one model at a time"

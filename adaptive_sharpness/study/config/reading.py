@@ -1,0 +1,86 @@
+"""From a config, as YAML gives it, to settings; every error is one line."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from adaptive_sharpness.study.config.consistency import contradictions
+from adaptive_sharpness.study.config.messages import line, printable
+from adaptive_sharpness.study.config.moved import moved_keys
+from adaptive_sharpness.study.config.study import Study
+from adaptive_sharpness.study.config.yaml_file import plain_values, read_yaml
+
+NUMBERS = ("seeds", "seeds_per_job", "protocols", "measures", "published", "ladder", "replicates")
+ADDED = "captions"  # what the workflow adds to its config for Snakemake's own report, and is no setting
+
+
+def plain_config(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a config as it was meant: numbers in place of texts that spell them, and the key `on` of a measure.
+
+    YAML 1.1, which Snakemake reads, takes an unquoted `on` for true.
+
+    Args:
+        config: the study's, as YAML gives it.
+
+    Returns:
+        The same with other values; what was given is left as it is.
+
+    Example:
+        >>> plain_config({"measures": {"hessian": {True: {"fcnn": {}}, "batches": "5"}}})
+        {'measures': {'hessian': {'on': {'fcnn': {}}, 'batches': 5}}}
+    """
+    said = {key: value for key, value in config.items() if key != ADDED}
+    plain = {key: plain_values(value) if key in NUMBERS else value for key, value in said.items()}
+    if isinstance(plain.get("measures"), dict):
+        plain["measures"] = {name: _with_on(block) for name, block in plain["measures"].items()}
+    return plain
+
+
+def read_settings(config: Mapping[str, Any], files: Iterable[str] = ()) -> Study:
+    """Return the settings of a study, held against the plug-ins that there are.
+
+    Args:
+        config: the study's config, as YAML gives it.
+        files: the files that Snakemake has read it from; of two keys of one name it keeps the last, so that they are
+            looked at again.
+
+    Returns:
+        Study.
+
+    Raises:
+        ValueError: where the config is wrong, or a plug-in that it names; one line.
+    """
+    for path in files:
+        read_yaml(path)
+    config = plain_config(config)
+    for said in moved_keys(config):
+        raise ValueError(f"config: {printable(said)}")
+    try:
+        study = Study.model_validate(config)
+    except ValidationError as error:
+        raise ValueError(f"config: {printable(line(error, Study, config))}") from None
+    for said in contradictions(study):
+        raise ValueError(f"config: {printable(said)}")
+    return study
+
+
+def _with_on(block: Any) -> Any:
+    """A measure's block in which `on` is called so; what the command line says of it wins over what a file says."""
+    if not isinstance(block, dict) or True not in block:
+        return block
+    both = merged(block[True], block["on"]) if "on" in block else block[True]
+    return {"on" if key is True else key: both if key is True else value for key, value in block.items() if key != "on"}
+
+
+def merged(first: Any, second: Any) -> Any:
+    """Return two values as Snakemake merges config files: mappings are merged, all else is replaced.
+
+    Example:
+        >>> merged({"a": {"b": 1, "c": [2]}}, {"a": {"c": [3]}})
+        {'a': {'b': 1, 'c': [3]}}
+    """
+    if not isinstance(first, dict) or not isinstance(second, dict):
+        return second
+    both = {key: merged(first[key], value) if key in first else value for key, value in second.items()}
+    return {**first, **both}

@@ -1,0 +1,98 @@
+"""The settings of a whole study."""
+
+from typing import Annotated, Any
+
+from pydantic import Discriminator, Field, StringConstraints, Tag
+
+from adaptive_sharpness.study.config.block import MOST, Block, Count, Name, Text, wanted
+from adaptive_sharpness.study.config.datasets import DatasetSettings
+from adaptive_sharpness.study.config.measures import MeasureSettings
+from adaptive_sharpness.study.config.pools import PoolSettings
+from adaptive_sharpness.study.config.tables import Published, Replicates, Rung
+
+NUMBER, MAPPING = "<number>", "<mapping>"  # how errors tell the two ways apart
+MODELS = f"whole number of models, at least 1 and at most {MOST}"
+FEW = 10  # models a job where a config names other pools alone
+
+
+def _way(value: Any) -> str:
+    return MAPPING if isinstance(value, dict) else NUMBER
+
+
+def _by_pool(number: Any, text: str) -> Any:
+    """A number for all pools, or a mapping from pools to numbers."""
+    each = Annotated[number, Field(description=text)]
+    return Annotated[Annotated[each, Tag(NUMBER)] | Annotated[dict[str, each], Tag(MAPPING)], Discriminator(_way)]
+
+
+Seeds = _by_pool(Annotated[int, Field(ge=1, le=MOST)], f"A {MODELS}")
+SeedsPerJob = _by_pool(Count, "A whole number of models a job, at least 1")
+Folder = Annotated[Text, StringConstraints(pattern="^[^<>{}]+$")]
+
+
+class PathVars(Block):
+    """A mapping from results or logs to a folder"""
+
+    results: Folder = wanted("A folder, without < > { } in its path", default="results")
+    logs: Folder = wanted("A folder, without < > { } in its path", default="logs")
+
+
+class Study(Block):
+    """The study's config; closed, so that a misspelt key is an error. Each description says what is wanted."""
+
+    seeds: Seeds = wanted(f"A {MODELS}, or a mapping from pools to such numbers")
+    seeds_per_job: SeedsPerJob = wanted(
+        "A whole number of models a job, at least 1, or a mapping from pools to such numbers"
+    )
+    only: Text = wanted("Names of pools, separated by commas", default="")
+    plugins: Text = wanted(
+        "A folder of plug-ins below the folder that Snakemake is called from, without ..", default="plugins"
+    )
+    pathvars: PathVars = wanted("A mapping from results or logs to a folder", default=PathVars())
+    datasets: dict[Name, DatasetSettings] = wanted("A mapping from data sets to their hashes and sources", min_length=1)
+    protocols: dict[
+        Name,
+        Annotated[
+            dict[Name, PoolSettings],
+            Field(min_length=1, description="A mapping from pools to how they are trained"),
+        ],
+    ] = wanted("A mapping from protocols to mappings from pools to how they are trained", min_length=1)
+    measures: dict[Name, MeasureSettings] = wanted("A mapping from measures to how they are taken", min_length=1)
+    published: dict[
+        str, Annotated[dict[str, Published], Field(description="A mapping from pools to published values")]
+    ] = wanted("A mapping from measures to mappings from pools to published values", default={})
+    ladder: dict[
+        str,
+        Annotated[
+            list[Rung],
+            Field(min_length=2, description="A list of rungs, each one difference away from the one before"),
+        ],
+    ] = wanted("A mapping from pools to rungs", min_length=1, default=None)
+    replicates: Replicates = wanted("A mapping with protocol, measure, size and elsewhere", default=None)
+
+    @property
+    def chosen(self) -> list[str]:
+        """The pools that `only` names; none means all."""
+        return [name.strip() for name in self.only.split(",")] if self.only else []
+
+    def pool_names(self) -> list[str]:
+        """Return the names of all pools, sorted."""
+        return sorted({name for pools in self.protocols.values() for name in pools})
+
+    def seeds_of(self, protocol: str, pool: str) -> int | None:
+        """Return how many models a pool has, of seeds 0 to this number - 1; None where nothing says so."""
+        own = self.protocols[protocol][pool].seeds
+        return own if own is not None else _of_pool(self.seeds, pool)
+
+    def seeds_per_job_of(self, pool: str) -> int:
+        """Return how many models of a pool one job takes; 10 where the config names others alone."""
+        return _of_pool(self.seeds_per_job, pool) or FEW
+
+    def is_taken(self, measure: str, protocol: str, pool: str) -> bool:
+        """Return whether a measure is taken on a pool."""
+        block = self.measures[measure]
+        return pool in block.on and (block.protocols is None or protocol in block.protocols)
+
+
+def _of_pool(value: int | dict[str, int], pool: str) -> int | None:
+    return value.get(pool) if isinstance(value, dict) else value

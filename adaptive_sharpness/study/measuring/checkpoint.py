@@ -1,0 +1,64 @@
+"""Read the trained networks of a shard."""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+from torch import Tensor, nn
+
+from adaptive_sharpness.study.config.pools import PoolSettings
+from adaptive_sharpness.study.training.networks import build_network
+
+
+def require_made_from(checkpoint: str | Path, made_from: Mapping[str, str]) -> None:
+    """Refuse a checkpoint that was made from something else.
+
+    Args:
+        checkpoint: what `TrainedShard.save` wrote.
+        made_from: what it should have been made from, see `job.made_from`.
+
+    Raises:
+        ValueError: if a value differs; one line that names it.
+    """
+    with safe_open(checkpoint, "pt") as file:
+        found = json.loads((file.metadata() or {}).get("made_from", "{}"))
+    for key, wanted in made_from.items():
+        if (got := found.get(key, "nothing known")) != wanted:
+            raise ValueError(f"{checkpoint}: made from {key} {got}, wanted {wanted}: delete it and rerun")
+
+
+def read_states(checkpoint: str | Path) -> Iterator[tuple[int, dict[str, Tensor]]]:
+    """Yield each model's seed and its parameters and buffers, by name.
+
+    Args:
+        checkpoint: what `TrainedShard.save` wrote, trained or initial states.
+    """
+    with safe_open(checkpoint, "pt") as file:
+        states = {key.removeprefix("state."): file.get_tensor(key) for key in file.keys() if key != "seeds"}
+        seeds = file.get_tensor("seeds").tolist()
+    for position, seed in enumerate(seeds):
+        yield seed, {key: value[position] for key, value in states.items()}
+
+
+def read_networks(
+    pool: PoolSettings, checkpoint: str | Path, made_from: Mapping[str, str], folder: str | Path = "plugins"
+) -> Iterator[tuple[int, nn.Module]]:
+    """Yield each model's seed and its trained network, in eval mode, on the CPU.
+
+    Args:
+        pool: its architecture and options.
+        checkpoint: what `TrainedShard.save` wrote.
+        made_from: what it should have been made from, see `job.made_from`.
+        folder: the user's plug-ins.
+
+    Raises:
+        ValueError: if the checkpoint was made from something else.
+    """
+    require_made_from(checkpoint, made_from)
+    for seed, state in read_states(checkpoint):
+        with torch.random.fork_rng():  # the weights that build() draws are not used
+            network = build_network(pool.architecture, pool.options, folder)
+        network.load_state_dict(state)
+        yield seed, network.eval()

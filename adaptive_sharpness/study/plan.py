@@ -1,0 +1,270 @@
+"""What a config asks for: the jobs of a study, with their files, parameters and fingerprints."""
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from adaptive_sharpness import plugins
+from adaptive_sharpness.study.config.block import sorted_keys
+from adaptive_sharpness.study.config.measures import Measurement
+from adaptive_sharpness.study.config.study import Study
+from adaptive_sharpness.study.running import code
+
+# How hard a measure searches, which does not change what it looks for.
+SEARCH = ("solver", "steps", "rate", "restarts", "origin", "convergence")
+NO_BALL = "none"  # what stands in a path in place of a radius
+
+
+@dataclass(frozen=True)
+class Job:
+    """What one job reads, writes, and is made from.
+
+    Args:
+        rule: the rule's name.
+        inputs: files.
+        outputs: files.
+        settings: what the config says of it, as its script is given it.
+        code: the sha256 of its code; empty where it does not count.
+    """
+
+    rule: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    settings: Any
+    code: str
+
+
+class Plan:
+    """The jobs of a study.
+
+    Args:
+        study: its settings.
+        scripts: from a rule to its script.
+    """
+
+    def __init__(self, study: Study, scripts: Callable[[str], Path]):
+        self.study, self._scripts = study, scripts
+        # Many jobs share each of these.
+        shared = (self._pool_of, self._way_of, self._asked_by, self._digest_of, self._plugin_of)
+        self._pool, self._way, self._asked, self._digest, self._plugin = map(cache, shared)
+        chosen = study.chosen
+        self.pools = [
+            {"protocol": protocol, "pool": pool}
+            for protocol, pools in study.protocols.items()
+            for pool in pools
+            if not chosen or pool in chosen
+        ]
+        self.datasets = sorted({self._block(**pool).dataset for pool in self.pools})
+        self.shards = [{**pool, "seeds": seeds} for pool in self.pools for seeds in self._seed_ranges(**pool)]
+        self.measurements = [
+            {**pool, "measure": measure, "rho": rho}
+            for pool in self.pools
+            for measure in study.measures
+            for rho in self._radii(measure=measure, **pool)
+        ]
+        self.measured = [{**each, "seeds": seeds} for each in self.measurements for seeds in self._seed_ranges(**each)]
+
+    def pool(self, protocol: str, pool: str, **_: str) -> dict[str, Any]:
+        """Return what determines the models of a pool, in canonical form."""
+        return self._pool(protocol, pool)
+
+    def way(self, protocol: str, pool: str, measure: str, **_: str) -> dict[str, Any]:
+        """Return how a measure is taken on a pool, in canonical form."""
+        return self._way(protocol, pool, measure)
+
+    def code(self, rule: str, **labels: str) -> str:
+        """Return the sha256 of a rule's script, of the plug-ins that a job uses, and of all that these import."""
+        files = [self._plugin(kind, name) for kind, name in self._used(rule, labels)]
+        return self._digest((self._scripts(rule), *(file for file in files if file)))
+
+    def _pool_of(self, protocol: str, pool: str) -> dict[str, Any]:
+        block = self._block(protocol, pool).for_training(pool)
+        training = block["training"]
+        self._drop_defaults("architectures", block["architecture"], block.setdefault("options", {}))
+        for key, kind in (("optimiser", "optimisers"), ("schedule", "schedules"), ("trainer", "trainers")):
+            if key in training:
+                self._drop_defaults(kind, training[key].get("name", "minibatches"), training[key])
+        return sorted_keys(block)
+
+    def _way_of(self, protocol: str, pool: str, measure: str) -> dict[str, Any]:
+        known = self.study.measures[measure].on_pool(measure, pool)
+        hops = self._block(protocol, pool).hops
+        way = Measurement(**known, **({} if hops is None else {"hops": hops})).canonical()
+        self._drop_defaults("measures", way["estimator"], way.setdefault("options", {}))
+        return sorted_keys(way)
+
+    def asks(self, name: str, pool: str, measure: str, **_: str) -> bool:
+        """Return whether a measure on a pool asks for something by this keyword, such as initial."""
+        return name in self._asked(self.study.measures[measure].on_pool(measure, pool)["estimator"])
+
+    def raw(self, dataset: str) -> str:
+        """Return the data set whose raw files a data set reads."""
+        return self.study.datasets[dataset].raw or dataset
+
+    def preparation(self, dataset: str) -> dict[str, Any]:
+        """Return the hashes of a data set's raw files, and how many examples are kept."""
+        limit = self.study.datasets[dataset].limit.canonical()
+        return {"sha256": self.hashes(self.raw(dataset)), "limit": limit}
+
+    def hashes(self, dataset: str) -> dict[str, str]:
+        """Return the hashes of a data set's raw files; not its sources: what comes from another is the same."""
+        return sorted_keys(dict(self.study.datasets[dataset].sha256))
+
+    def published(self) -> dict[str, Any]:
+        """Return what is published, by measure and pool, in canonical form."""
+        return {
+            m: {p: each.canonical() for p, each in sorted(by.items())} for m, by in sorted(self.study.published.items())
+        }
+
+    def ladder(self) -> dict[str, list[dict[str, Any]]]:
+        """Return the rungs of each pool that is done, in canonical form; empty for a study without a ladder."""
+        done = {pool["pool"] for pool in self.pools}
+        rungs = self.study.ladder or {}
+        return {pool: [rung.canonical() for rung in rungs[pool]] for pool in rungs if pool in done}
+
+    def replicates(self) -> dict[str, Any]:
+        """Return how pools are cut into replicates, in canonical form; empty where they are not."""
+        return self.study.replicates.canonical() if self.study.replicates else {}
+
+    def balls(self) -> dict[str, list[list[str]]]:
+        """Return, by pool, the groups of measures that seek the maximum over one ball on the same batches."""
+        found: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+        for each in self.measurements:
+            ball = self._ball(each["protocol"], each["pool"], each["measure"])
+            if ball and each["measure"] not in found[each["pool"]][ball]:
+                found[each["pool"]][ball].append(each["measure"])
+        shared = {pool: [group for group in groups.values() if len(group) > 1] for pool, groups in found.items()}
+        return {pool: groups for pool, groups in sorted(shared.items()) if groups}
+
+    def order(self) -> str:
+        """Return a sha256 of what is measured, in order: that of the rows of tables."""
+        return hashlib.sha256(json.dumps(self.measured).encode()).hexdigest()
+
+    def captions(self) -> dict[str, str]:
+        """Return what each figure's docstring says of it."""
+        files = {name: self._plugin("figures", name) for name in plugins.names("figures", self.study.plugins)}
+        return {name: " ".join((plugins.docstring(file) or name).split()) for name, file in files.items()}
+
+    def jobs(self) -> Iterator[Job]:
+        """Yield every job of the study, after those whose files it reads."""
+        results = self.study.pathvars.results
+        for dataset in sorted({self.raw(dataset) for dataset in self.datasets}):
+            yield Job("fetch", (), (f"data/raw/{dataset}/SHA256SUMS",), self.hashes(dataset), "")
+        for dataset in self.datasets:
+            raw, prepared = f"data/raw/{self.raw(dataset)}/SHA256SUMS", f"{results}/datasets/{dataset}.safetensors"
+            yield Job("prepare", (raw,), (prepared,), self.preparation(dataset), self.code("prepare", dataset=dataset))
+        for labels in self.shards:
+            yield self._training_job(results, labels)
+        for labels in self.measured:
+            yield self._measuring_job(results, labels)
+        yield from self._table_jobs(f"{results}/tables", results)
+
+    def _training_job(self, results: str, labels: Mapping[str, str]) -> Job:
+        pool, stem = self.pool(**labels), _checkpoint(results, **labels)
+        endings = ("safetensors", "initial.safetensors", "csv", "test_losses.safetensors")
+        outputs = tuple(f"{stem}.{ending}" for ending in endings)
+        return Job(
+            "train", (f"{results}/datasets/{pool['dataset']}.safetensors",), outputs, pool, self.code("train", **labels)
+        )
+
+    def _measuring_job(self, results: str, labels: Mapping[str, str]) -> Job:
+        pool, stem = self.pool(**labels), _checkpoint(results, **labels)
+        asked = [f"{stem}.{name}.safetensors" for name in ("initial", "test_losses") if self.asks(name, **labels)]
+        inputs = (f"{results}/datasets/{pool['dataset']}.safetensors", f"{stem}.safetensors", *asked)
+        settings = {"pool": pool, "way": self.way(**labels)}
+        return Job("measure", inputs, (_sharpness(results, **labels),), settings, self.code("measure", **labels))
+
+    def _table_jobs(self, tables: str, results: str) -> Iterator[Job]:
+        stems = [_checkpoint(results, **labels) for labels in self.shards]
+        sharpness = tuple(_sharpness(results, **labels) for labels in self.measured)
+        runs, tau, estimates, ladder = (
+            f"{tables}/{name}" for name in ("runs.parquet", "tau.csv", "estimates.csv", "ladder.csv")
+        )
+        losses = tuple(f"{stem}.test_losses.safetensors" for stem in stems)
+        yield self._table("runs_table", (*(f"{stem}.csv" for stem in stems), *sharpness), (runs,), self.order())
+        yield self._table("estimates_table", sharpness, (estimates,), [self.balls(), self.order()])
+        yield self._table("tau_table", (runs, estimates, *losses), (tau,), self.published())
+        if self.ladder():
+            yield self._table("ladder_table", (runs,), (ladder,), self.ladder())
+        if self.study.replicates:
+            made = (f"{tables}/replicates.csv", f"{tables}/prediction.csv")
+            yield self._table("replicates_table", (runs,), made, self.replicates())
+        yield self._table("metrics", (tau,), (f"{tables}/metrics.json",))
+        page = (f"{results}/figures", f"{results}/report.html")
+        yield self._table("report", (runs, tau, estimates, *([ladder] if self.ladder() else [])), page)
+
+    def _table(self, rule: str, inputs: tuple, outputs: tuple, settings: Any = None) -> Job:
+        return Job(rule, inputs, outputs, settings, self.code(rule))
+
+    def _asked_by(self, estimator: str) -> set[str]:
+        return set(plugins.parameters("measures", estimator, self.study.plugins) or ())
+
+    def _digest_of(self, files: tuple[Path, ...]) -> str:
+        return code.digest(*files, folder=self.study.plugins)
+
+    def _used(self, rule: str, labels: Mapping[str, str]) -> list[tuple[str, str]]:
+        """The plug-ins of a job, each its kind and name."""
+        if rule == "prepare":
+            return [("datasets", labels["dataset"])]
+        if rule in ("train", "measure"):
+            return self._used_by_models(rule, labels)
+        kinds = {"tau_table": ["statistics"], "report": ["statistics", "figures"]}.get(rule, [])
+        return [(kind, name) for kind in kinds for name in plugins.names(kind, self.study.plugins)]
+
+    def _used_by_models(self, rule: str, labels: Mapping[str, str]) -> list[tuple[str, str]]:
+        block = self._block(labels["protocol"], labels["pool"])
+        used = [("architectures", block.architecture or labels["pool"]), ("losses", block.loss)]
+        if rule == "measure":
+            return [*used, ("measures", self.way(**labels)["estimator"])]
+        training = block.training
+        chosen = (("optimisers", training.optimiser), ("schedules", training.schedule), ("trainers", training.trainer))
+        return [*used, ("initialisations", block.initialisation), *((kind, each.name) for kind, each in chosen if each)]
+
+    def _plugin_of(self, kind: str, name: str) -> Path | None:
+        return plugins.file(kind, name, self.study.plugins)
+
+    def _drop_defaults(self, kind: str, name: str, options: dict[str, Any]) -> None:
+        """Take out what is as it would be if it were not said, so that saying it remakes nothing."""
+        taken = plugins.options(kind, name, self.study.plugins) or {}
+        for key in [key for key in options if key in taken and not taken[key].required]:
+            if type(options[key]) is type(taken[key].default) and options[key] == taken[key].default:
+                del options[key]
+
+    def _ball(self, protocol: str, pool: str, measure: str) -> str:
+        """What the maximum that a measure seeks depends on; empty for a measure that seeks none."""
+        way = self.way(protocol, pool, measure)
+        taken = plugins.options("measures", way["estimator"], self.study.plugins) or {}
+        if "solver" not in taken:
+            return ""
+        given = {**{key: parameter.default for key, parameter in taken.items()}, **way["options"]}
+        sought = {key: value for key, value in given.items() if key not in SEARCH}
+        batches = {key: getattr(Measurement.model_validate(way), key) for key in ("estimator", "batch_size", "seed")}
+        return json.dumps({**sought, **batches}, sort_keys=True, default=str)
+
+    def _block(self, protocol: str, pool: str, **_: str):
+        return self.study.protocols[protocol][pool]
+
+    def _seed_ranges(self, protocol: str, pool: str, **_: str) -> list[str]:
+        """Ranges of a pool's seeds, each one shard's, such as 000-009."""
+        size, end = self.study.seeds_per_job_of(pool), self.study.seeds_of(protocol, pool)
+        return [f"{first:03d}-{min(first + size, end) - 1:03d}" for first in range(0, end, size)]
+
+    def _radii(self, protocol: str, pool: str, measure: str) -> list[str]:
+        """The radii at which a measure is taken on a pool, as they stand in paths."""
+        if not self.study.is_taken(measure, protocol, pool):
+            return []
+        radii = self.study.measures[measure].on[pool].rho
+        return [NO_BALL] if radii is None else [repr(float(rho)) for rho in radii]
+
+
+def _checkpoint(results: str, protocol: str, pool: str, seeds: str, **_: str) -> str:
+    return f"{results}/checkpoints/{protocol}/{pool}/seeds-{seeds}"
+
+
+def _sharpness(results: str, protocol: str, pool: str, measure: str, rho: str, seeds: str) -> str:
+    return f"{results}/sharpness/{protocol}/{pool}/{measure}/rho-{rho}/seeds-{seeds}.parquet"

@@ -1,0 +1,117 @@
+"""What a study's page says of how it was made: the code, the config, the machine and the time."""
+
+import hashlib
+import json
+import subprocess
+from base64 import urlsafe_b64decode
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+
+UNKNOWN = "unknown"
+
+
+def made_by(runs: pd.DataFrame, config: Mapping, code: Path, results: Path, records: Path) -> dict[str, str]:
+    """Return how the results came about.
+
+    Args:
+        runs: what `runs_table` returns.
+        config: the study's, as it was resolved.
+        code: a folder of the project.
+        results: the study's folder, as Snakemake names it; in its `benchmarks` jobs left their benchmarks.
+        records: the folder in which Snakemake notes of every file when it was made, .snakemake/metadata.
+
+    Returns:
+        Commit, config, versions, devices and times, for people to read.
+    """
+    return {
+        "Commit": commit(code),
+        "Config, sha256": digest(config),
+        "Versions": "; ".join(_values(runs, "versions", "train_versions")),
+        "Devices": ", ".join(_values(runs, "device", "train_device")),
+        "Wall time": wall_time(records, results),
+        "Computing": computing_time(results / "benchmarks"),
+    }
+
+
+def commit(folder: Path) -> str:
+    """Return the commit that a folder is at, as `git describe --always --dirty` names it; "unknown" without git.
+
+    Args:
+        folder: in a working tree of git, or not.
+
+    Returns:
+        A tag or an abbreviated hash, with "-dirty" where tracked files differ from it.
+    """
+    command = ["git", "-C", str(folder), "describe", "--always", "--dirty"]
+    try:
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):  # no git, or no repository
+        return UNKNOWN
+
+
+def digest(config: Mapping) -> str:
+    """Return the sha256 of what a config says: comments and the order of keys do not matter.
+
+    Args:
+        config: values that JSON knows.
+
+    Returns:
+        Hexadecimal digits.
+    """
+    return hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()
+
+
+def wall_time(records: Path, results: Path) -> str:
+    """Return the time in which at least one job was at work on what there is now, however often the run was taken up.
+
+    Args:
+        records: the folder in which Snakemake notes of every file when its job began and ended.
+        results: files under this folder count.
+
+    Returns:
+        Hours, minutes and seconds; "unknown" where Snakemake noted nothing.
+    """
+    spans = sorted(span for path in records.rglob("*") if path.is_file() and (span := _span(path, records, results)))
+    busy, until = 0.0, 0.0
+    for begun, ended in spans:
+        busy += max(0.0, ended - max(begun, until))
+        until = max(until, ended)
+    return _readable(busy) if spans else UNKNOWN
+
+
+def _span(record: Path, records: Path, results: Path) -> tuple[float, float] | None:
+    """When the job of a file under results began and ended; a record's path is the file's, in base64."""
+    name = "".join(part.removeprefix("@") for part in record.relative_to(records).parts)
+    try:
+        noted = json.loads(record.read_text())
+        if Path(urlsafe_b64decode(name).decode()).is_relative_to(results):
+            return float(noted["starttime"]), float(noted["endtime"])
+    except (ValueError, KeyError, TypeError):  # written by another version, or not to its end
+        pass
+    return None
+
+
+def computing_time(folder: Path) -> str:
+    """Return the time that jobs took, one after the other: the sum of `s` in the benchmarks under a folder.
+
+    Args:
+        folder: with Snakemake's benchmarks (.tsv), however deep.
+
+    Returns:
+        Hours, minutes and seconds, and how many jobs; "unknown" where there is none.
+    """
+    jobs = [path for path in sorted(folder.rglob("*.tsv")) if path.stat().st_size]  # an interrupted job leaves none
+    tables = [pd.read_csv(path, sep="\t").reindex(columns=["s"]) for path in jobs]
+    seconds = [time for table in tables for time in pd.to_numeric(table["s"], errors="coerce").dropna()]
+    return f"{_readable(sum(seconds))}, the sum over {len(seconds)} jobs" if seconds else UNKNOWN
+
+
+def _readable(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes // 60} h {minutes % 60} min {rest} s"
+
+
+def _values(runs: pd.DataFrame, *columns: str) -> list[str]:
+    return sorted({value for column in columns if column in runs for value in runs[column].dropna()})

@@ -1,0 +1,103 @@
+"""What a study's table of taus comes to, in three sentences that are read off it."""
+
+from collections.abc import Iterable
+
+import pandas as pd
+
+from adaptive_sharpness.study.report.columns import MINUS
+from adaptive_sharpness.study.tables.answers import TEXT, answering_rows, settled_sign, verdict
+
+USED = ("tau", "tau_low", "tau_high", "p_holm", "published_tau", "z", "reason")
+
+
+def sentences(tau: pd.DataFrame) -> list[str]:
+    """Return what tau is, whether the published one is consistent with it, and how it changes with the measure.
+
+    Args:
+        tau: what `tau_table` returns; of its statistics any may be missing. Headline quantities alone count.
+
+    Returns:
+        Three sentences; one for a table without rows.
+    """
+    if tau.empty:
+        return ["Nothing has been measured yet."]
+    tau = tau[tau["headline"]]
+    tau = tau.reindex(columns=[*tau.columns, *(name for name in USED if name not in tau)]).reset_index(drop=True)
+    chosen = answering_rows(tau)
+    return [_ours(chosen), _published(chosen), _elsewhere(tau)]
+
+
+def _ours(chosen: pd.DataFrame) -> str:
+    ways = [_way(row) for _, row in chosen.iterrows()]
+    alike = len(set(ways)) == 1
+    parts = [
+        _one(row) + ("" if alike else f", by {way}") for (_, row), way in zip(chosen.iterrows(), ways, strict=True)
+    ]
+    return f"{f'By {ways[0]}, ' if alike else ''}Kendall's τ between sharpness and test loss is {_join(parts)}."
+
+
+def _way(row: pd.Series) -> str:
+    protocol = "the text's protocol" if row["protocol"] == TEXT else f"protocol {row['protocol']}"
+    return f"{protocol} and the measure {row['measure']}"
+
+
+def _one(row: pd.Series) -> str:
+    if pd.notna(row["tau"]):
+        return f"{_number(row['tau'])} for {row['pool']} ({_certainty(row)})"
+    return f"unknown for {row['pool']}" + ("" if pd.isna(row["reason"]) else f" ({row['reason']})")
+
+
+def _certainty(row: pd.Series) -> str:
+    if pd.isna(row["tau_low"]) or pd.isna(row["tau_high"]):
+        return "no interval"
+    sign = (row["tau_low"] > 0) - (row["tau_high"] < 0)
+    said = {1: "positive", -1: "negative", 0: "its sign is open"}[int(sign)]
+    return f"95 % interval {_number(row['tau_low'])} to {_number(row['tau_high'])}: {said}"
+
+
+def _published(chosen: pd.DataFrame) -> str:
+    kinds = {"consistent with ours": [], "not consistent with ours": [], "not to be compared": [], "unknown": []}
+    for _, row in chosen.iterrows():
+        said = verdict(row["z"])
+        kind = "unknown" if pd.isna(row["published_tau"]) else f"{said} with ours" if said else "not to be compared"
+        z = f", z = {_number(row['z'], 1)}" if said else ""
+        value = "" if kind == "unknown" else f" ({_number(row['published_tau'])}{z})"
+        kinds[kind].append(f"{row['pool']}{value}")
+    parts = [f"{kind} for {_join(names)}" for kind, names in kinds.items() if names]
+    return f"The published τ is {'; it is '.join(parts)}."
+
+
+def _elsewhere(tau: pd.DataFrame) -> str:
+    corrected = " and p is below 0.05 after Holm's correction" if tau["p_holm"].notna().any() else ""
+    way = ["measure"] if tau["protocol"].nunique() == 1 else ["protocol", "measure"]
+    parts = [_range(name, rows, way) for name, rows in tau.groupby("pool", sort=False)]
+    return (
+        f"Over all protocols, measures and radii, τ is {_join(parts, '; ')} "
+        f"(settled: the 95 % interval excludes 0{corrected})."
+    )
+
+
+def _range(name: str, rows: pd.DataFrame, way: list[str]) -> str:
+    known = rows[rows["tau"].notna()]
+    if known.empty:
+        return f"unknown for {name}"
+    low, high = (known.loc[at] for at in (known["tau"].idxmin(), known["tau"].idxmax()))
+    ends = [f"{_number(row['tau'])} ({', '.join(row[way])})" for row in (low, high)]
+    return f"{ends[0]}{f' to {ends[1]}' if len(known) > 1 else ''} for {name}, {_counts(settled_sign(known))}"
+
+
+def _counts(sign: pd.Series) -> str:
+    """Of how many rows the sign is settled, and how."""
+    kinds = {"positive": (sign > 0).sum(), "negative": (sign < 0).sum()}
+    met = [(count, kind) for kind, count in kinds.items() if count]
+    how = f"all {met[0][1]}" if len(met) == 1 else _join(f"{count} {kind}" for count, kind in met) if met else ""
+    return f"{(sign != 0).sum()} of {len(sign)} signs settled" + (f", {how}" if how else "")
+
+
+def _number(value: float, digits: int = 3) -> str:
+    return f"{value:+.{digits}f}".replace("-", MINUS).replace("inf", "∞")
+
+
+def _join(parts: Iterable[str], comma: str = ", ") -> str:
+    *head, last = parts
+    return f"{comma.join(head)}{comma.replace(',', '')}and {last}" if head else last

@@ -1,0 +1,145 @@
+"""Which files a job's code consists of, and a hash of them: when these change, its results are remade."""
+
+import ast
+import hashlib
+from collections.abc import Iterator
+from functools import cache, lru_cache
+from importlib.metadata import packages_distributions, version
+from importlib.util import resolve_name
+from pathlib import Path
+from sys import stdlib_module_names
+
+from adaptive_sharpness import plugins
+from adaptive_sharpness.study.running.checksums import sha256
+
+
+def closure(*files: Path, folder: str | Path = "plugins") -> set[Path]:
+    """Return the files themselves and all files of the package and the user that they import, with their templates.
+
+    Modules that are imported by a name from config are not seen; give them as files.
+
+    Args:
+        files: Python files, in the package, among the user's plug-ins, or outside.
+        folder: the user's plug-ins.
+
+    Returns:
+        Their paths.
+
+    Raises:
+        ValueError: if one is no Python, or an import leads out of the package and of the user's folder.
+    """
+    found, left, folder = set(), [path.resolve() for path in files], Path(folder).resolve()
+    while left:
+        path = left.pop()
+        if path not in found:
+            found.add(path)
+            left += _imported_files(path, folder, path.stat().st_mtime_ns)
+    return found | {page for path in found if (page := path.with_suffix(".html")).exists()}
+
+
+def distributions(*files: Path, folder: str | Path = "plugins") -> dict[str, str]:
+    """Return the installed packages that `closure` imports by name, not those that these in turn depend on.
+
+    Args: as in `closure`.
+
+    Returns:
+        The version of each, such as {"scikit-learn": "1.9.1"}.
+
+    Raises:
+        ValueError: see `closure`.
+    """
+    paths = [path for path in closure(*files, folder=folder) if path.suffix == ".py"]
+    modules = {name.split(".")[0] for path in paths for name in _imported_names(path, Path(folder).resolve())}
+    modules -= stdlib_module_names | {plugins.PACKAGE.name, plugins.USER}
+    return {name: _version(name) for module in modules for name in _providers().get(module, ())}
+
+
+def digest(*files: Path, folder: str | Path = "plugins") -> str:
+    """Return the sha256 of the contents of `closure` and of the versions of what it imports, wherever the tree lies.
+
+    Args: as in `closure`.
+
+    Returns:
+        Hexadecimal digits.
+
+    Raises:
+        ValueError: see `closure`.
+    """
+    place = Path(folder).resolve()
+    lines = [f"{_name(path, place)} {_hash(path)}\n" for path in closure(*files, folder=folder)]
+    lines += [f"{name}=={number}\n" for name, number in distributions(*files, folder=folder).items()]
+    return hashlib.sha256("".join(sorted(lines)).encode()).hexdigest()
+
+
+def _around(path: Path, folder: Path) -> tuple[Path, str] | None:
+    """The folder of the package or of the user that a file lies in, and what it is imported as."""
+    roots = ((plugins.PACKAGE, plugins.PACKAGE.name), (folder, plugins.USER))
+    return next((root for root in roots if path.is_relative_to(root[0])), None)
+
+
+def _name(path: Path, folder: Path) -> str:
+    """Where a file lies in the package or among the user's, or what it is called if it lies outside."""
+    around = _around(path, folder)
+    return f"{around[1]}/{path.relative_to(around[0]).as_posix()}" if around else path.name
+
+
+def _hash(path: Path) -> str:
+    return _hashed(path, path.stat().st_mtime_ns, path.stat().st_size)
+
+
+@lru_cache(maxsize=1024)
+def _hashed(path: Path, *_: int) -> str:
+    return sha256(path)
+
+
+@lru_cache(maxsize=1024)
+def _imported_files(path: Path, folder: Path, _: int) -> list[Path]:
+    roots = {plugins.PACKAGE.name: plugins.PACKAGE, plugins.USER: folder}
+    parts = (name.split(".") for name in _imported_names(path, folder))
+    return [file for first, *rest in parts if first in roots for file in _module_files(roots[first], rest)]
+
+
+_version = cache(version)  # of a package, while this process lives
+
+
+@cache
+def _providers() -> dict[str, list[str]]:
+    """The installed packages that provide each module; a module is often not called as its package is."""
+    return packages_distributions()
+
+
+def _imported_names(path: Path, folder: Path) -> frozenset[str]:
+    """All that a file imports, wherever in it."""
+    return _cached_names(path, folder, path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=1024)
+def _cached_names(path: Path, folder: Path, _: int) -> frozenset[str]:
+    names = set()
+    for node in ast.walk(plugins.parse(path)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            module = _full_name(node, path, folder)
+            names |= {module} | {f"{module}.{alias.name}" for alias in node.names}
+    return frozenset(names)
+
+
+def _full_name(node: ast.ImportFrom, path: Path, folder: Path) -> str:
+    """The module that a file imports from, in full where the file names it by dots."""
+    around = _around(path, folder)
+    inside = [around[1], *path.parent.relative_to(around[0]).parts] if around else []
+    name = "." * node.level + (node.module or "")
+    try:
+        return resolve_name(name, ".".join(inside))
+    except ImportError as error:
+        wanted = f"one from {plugins.PACKAGE.name}, from the user's plug-ins or from an installed package"
+        raise ValueError(f"{path}, line {node.lineno}: got an import from {name}, wanted {wanted}") from error
+
+
+def _module_files(root: Path, parts: list[str]) -> Iterator[Path]:
+    """The module of this name and the packages around it; nothing for the name of a function."""
+    for depth in range(len(parts) + 1):
+        place = root.joinpath(*parts[:depth])
+        candidates = (place.with_suffix(".py"), place / "__init__.py") if depth else (place / "__init__.py",)
+        yield from (file for file in candidates if file.exists())

@@ -1,0 +1,42 @@
+"""Which models count in a tau, and which rows of a table belong together."""
+
+import numpy as np
+import pandas as pd
+
+MEASUREMENT = ["protocol", "pool", "measure", "rho"]
+KEYS = [*MEASUREMENT, "quantity"]  # of all models that a tau is taken over
+
+
+def usable(models: pd.DataFrame) -> pd.DataFrame:
+    """Return the models that count in a tau: those whose value, test loss and training loss are finite.
+
+    Args:
+        models: a row a model. One whose training diverged has losses that are nan or infinite.
+
+    Returns:
+        Its rows, some left out.
+    """
+    return models[np.isfinite(models[["value", "test_loss", "train_loss"]]).all(axis=1)]
+
+
+def headline_quantities(table: pd.DataFrame) -> pd.Series:
+    """Return the headline quantity of each row's measure; "sharpness" where no model has one by name.
+
+    Args:
+        table: rows with measure, quantity and headline; a model of which nothing is known has no quantity.
+
+    Returns:
+        A name for each row.
+    """
+    named = table[table["headline"] & table["quantity"].notna()].drop_duplicates("measure")
+    return table["measure"].map(named.set_index("measure")["quantity"]).astype(object).fillna("sharpness")
+
+
+def same_rho(column: pd.Series, rho: float | None) -> pd.Series:
+    """Return where a column of radii has this one; nan or None where a measure has none.
+
+    Example:
+        >>> same_rho(pd.Series([0.1, np.nan]), None).tolist()
+        [False, True]
+    """
+    return column.isna() if rho is None or np.isnan(rho) else column == rho

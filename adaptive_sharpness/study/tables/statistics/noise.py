@@ -1,0 +1,51 @@
+"""How far noise lets a tau be seen: how reliably both sides are known."""
+
+from collections.abc import Sequence
+
+from adaptive_sharpness.stats.reliability import noise_ceiling, reliability, resolvable_pairs
+from adaptive_sharpness.study.tables.columns import Column
+from adaptive_sharpness.study.tables.comparison import Comparison
+
+COLUMNS = (
+    Column(
+        "reliability_value",
+        "The share of the variance of the value between models that other batches would show again.",
+        "McGraw & Wong 1996",
+    ),
+    Column(
+        "reliability_test_loss",
+        "The share of the variance of test loss between models that other test examples would show again.",
+        "McGraw & Wong 1996",
+    ),
+    Column("resolvable_pairs", "The share of pairs of models whose test losses differ by more than chance explains."),
+    Column(
+        "noise_ceiling",
+        "The τ that a perfect predictor would reach given both reliabilities.",
+        "Spearman 1904",
+        heading="ceiling",
+        form="{noise_ceiling:.3f}",
+    ),
+)
+
+
+def noise(comparisons: Sequence[Comparison]) -> list[dict]:
+    """Return both reliabilities, the ceiling that they set, and how many pairs of models test loss tells apart.
+
+    Args:
+        comparisons: one for each row.
+
+    Returns:
+        Values by column, for each.
+    """
+    return [_of_one(each) for each in comparisons]
+
+
+def _of_one(comparison: Comparison) -> dict:
+    losses = comparison.test_losses
+    of_test_loss = reliability(losses)
+    return {
+        "reliability_value": comparison.reliability,
+        "reliability_test_loss": of_test_loss,
+        "resolvable_pairs": resolvable_pairs(losses),
+        "noise_ceiling": noise_ceiling(comparison.reliability, of_test_loss),
+    }

@@ -1,0 +1,47 @@
+"""What is left of tau once the training loss is given."""
+
+from collections.abc import Sequence
+
+from adaptive_sharpness.stats.partial import gaussian_partial_kendall, partial_kendall
+from adaptive_sharpness.study.tables.columns import Column
+from adaptive_sharpness.study.tables.comparison import Comparison
+
+COLUMNS = (
+    Column("partial_tau", "Kendall's partial τ given training loss.", "Kendall 1942"),
+    Column("partial_tau_low", "Lower end of its 95 % interval: BCa bootstrap over models.", "Efron 1987"),
+    Column("partial_tau_high", "Its upper end.", "Efron 1987"),
+    Column(
+        "partial_tau_gaussian",
+        "The τ that is left given training loss, by the formula for a Gaussian: 0 where it explains all.",
+        "Kruskal 1958",
+        heading="partial τ",
+    ),
+    Column(
+        "partial_tau_gaussian_low",
+        "Lower end of its 95 % interval: jackknife over models.",
+        "Tukey 1958",
+        heading="95 % interval of partial τ",
+        form="{partial_tau_gaussian_low:+.3f} to {partial_tau_gaussian_high:+.3f}",
+    ),
+    Column("partial_tau_gaussian_high", "Its upper end.", "Tukey 1958"),
+)
+
+
+def partial_tau(comparisons: Sequence[Comparison]) -> list[dict]:
+    """Return both partial taus given training loss, with their intervals.
+
+    Args:
+        comparisons: one for each row.
+
+    Returns:
+        Values by column, for each; nan where one does not exist.
+    """
+    return [_of_one(each) for each in comparisons]
+
+
+def _of_one(comparison: Comparison) -> dict:
+    values = comparison.value, comparison.test_loss, comparison.column("train_loss")
+    plain, gaussian = partial_kendall(*values), gaussian_partial_kendall(*values)
+    ends, gaussian_ends = plain.confidence_interval(), gaussian.confidence_interval()
+    numbers = (plain.statistic, *ends, gaussian.statistic, *gaussian_ends)
+    return dict(zip((column.name for column in COLUMNS), numbers, strict=True))

@@ -1,0 +1,42 @@
+"""What a pool of this size can show at all."""
+
+from collections.abc import Sequence
+
+from adaptive_sharpness.stats.power import equivalence, smallest_detectable
+from adaptive_sharpness.study.tables.columns import Column
+from adaptive_sharpness.study.tables.comparison import Comparison
+
+COLUMNS = (
+    Column(
+        "smallest_detectable_tau",
+        "The smallest τ that n models show with 80 % power.",
+        "Fieller, Hartley & Pearson 1957",
+        heading="detectable",
+        form="{smallest_detectable_tau:.3f}",
+    ),
+    Column(
+        "equivalence_p",
+        "p of the test that |τ| is at least 0.1; small where τ is shown to be near 0.",
+        "Schuirmann 1987",
+        heading="p, equivalence",
+        form="{equivalence_p:.2g}",
+    ),
+)
+
+
+def power(comparisons: Sequence[Comparison]) -> list[dict]:
+    """Return the smallest detectable tau, and p of the test of equivalence to 0.
+
+    Args:
+        comparisons: one for each row.
+
+    Returns:
+        Values by column, for each.
+    """
+    return [
+        {
+            "smallest_detectable_tau": smallest_detectable(each.tau.n),
+            "equivalence_p": equivalence(each.tau.statistic, each.tau.n),
+        }
+        for each in comparisons
+    ]

@@ -1,0 +1,186 @@
+"""Train a shard: models of one pool, alike but for their seeds, in one job."""
+
+import csv
+import json
+import logging
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from adaptive_sharpness import plugins
+from adaptive_sharpness.datasets import Dataset, Split
+from adaptive_sharpness.study.config.pools import PoolSettings
+from adaptive_sharpness.study.training.descent import evaluate
+from adaptive_sharpness.study.training.fitness import require_fit, require_loss, require_methods, require_stackable
+from adaptive_sharpness.study.training.networks import initial_network
+from adaptive_sharpness.study.training.stacked import train_stacked
+
+log = logging.getLogger(__name__)
+States = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class TrainedShard:
+    """Some trained models, with one line about each.
+
+    Args:
+        states: by name, the parameters and buffers of all models, stacked, [models, *shape].
+        initial: the same before training.
+        table: of each model its seed, epochs, train_loss, test_loss and accuracy.
+        test_losses: loss of every test example, [models, examples] float64.
+    """
+
+    states: States
+    initial: States
+    table: list[dict]
+    test_losses: Tensor
+
+    def save(
+        self,
+        checkpoint: str,
+        initial: str,
+        table: str,
+        test_losses: str,
+        *,
+        made_from: Mapping[str, str],
+        labels: Mapping[str, str],
+        provenance: Mapping[str, str],
+    ) -> None:
+        """Write two files of states, a csv and the test losses.
+
+        Args:
+            checkpoint: a safetensors file for the states; its metadata tell what it was made from, and how.
+            initial: the same for the initial states.
+            table: a csv file.
+            test_losses: a safetensors file.
+            made_from: see `job.made_from`.
+            labels: protocol, pool and setting; columns of the csv.
+            provenance: see `job.provenance`; columns of the csv.
+        """
+        seeds = torch.tensor([row["seed"] for row in self.table])
+        # One entry, since safetensors writes several in an order that changes from run to run.
+        metadata = {"made_from": json.dumps({**made_from, **provenance})}
+        for states, path in ((self.states, checkpoint), (self.initial, initial)):
+            save_file({"seeds": seeds, **{f"state.{name}": value for name, value in states.items()}}, path, metadata)
+        save_file({"seeds": seeds, "test_losses": self.test_losses}, test_losses, {"labels": json.dumps(dict(labels))})
+        rows = [{**labels, **row, **provenance} for row in self.table]
+        with open(table, "w", newline="") as file:  # not by pandas, of which a new version would retrain all
+            writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(rows)
+
+
+def train_shard(
+    pool: PoolSettings, dataset: Dataset, seeds: Iterable[int], device: torch.device, folder: str | Path = "plugins"
+) -> TrainedShard:
+    """Train one model a seed, each as if it were alone.
+
+    Args:
+        pool: how it is trained, its architecture named.
+        dataset: on the CPU.
+        seeds: which models.
+        device: where to train.
+        folder: the user's plug-ins.
+
+    Returns:
+        The trained shard, on the CPU.
+
+    Raises:
+        ValueError: if the network, the loss, the optimiser or the trainer is not as it should be, see `fitness`.
+    """
+    train_split, test_split = dataset.train.to(device), dataset.test.to(device)
+    loss = plugins.resolve("losses", pool.loss, folder)
+    initial, trained, rows, test_losses = {}, [], [], []
+
+    def networks() -> Iterator[tuple[int, nn.Module]]:
+        for seed, network in _checked_networks(pool, dataset, loss, seeds, folder):
+            initial[seed] = _state(network)
+            yield seed, network.to(device)
+
+    for seed, network, epochs in _trained_networks(pool, networks(), train_split, loss, folder):
+        train_each, _ = evaluate(network, train_split, loss)
+        test_each, accuracy = evaluate(network, test_split, loss)
+        means = {"train_loss": train_each.mean().item(), "test_loss": test_each.mean().item()}
+        rows.append({"seed": seed, "epochs": epochs, **means, "accuracy": accuracy})
+        log.info("seed %d train_loss %.6g test_loss %.6g", seed, *means.values())
+        if not all(map(math.isfinite, means.values())):
+            log.warning("seed %d diverged: it counts in no tau", seed)
+        test_losses.append(test_each)
+        trained.append(_state(network))
+    before = [initial[row["seed"]] for row in rows]
+    return TrainedShard(_stacked_states(trained), _stacked_states(before), rows, torch.stack(test_losses))
+
+
+def _checked_networks(pool, dataset, loss, seeds, folder) -> Iterator[tuple[int, nn.Module]]:
+    """Initial networks, of which the first is checked: what fits for one seed fits for all."""
+    for position, seed in enumerate(seeds):
+        network = initial_network(pool, seed, folder)
+        if not position:
+            for split in (dataset.train, dataset.test):
+                require_fit(pool.architecture, network, split)
+                require_loss(pool.loss, loss, network, split)
+            if pool.stacked > 1:
+                require_stackable(pool.architecture, network, dataset.train)
+        yield seed, network
+
+
+def _trained_networks(pool, networks, split: Split, loss, folder) -> Iterator[tuple[int, nn.Module, int]]:
+    """Each network once it is trained, and for how many epochs it was."""
+    training = pool.training
+    given = {"optimiser": _optimiser(pool, folder), "batch_size": training.batch_size, "stop": training.stop}
+    if pool.stacked > 1:
+        together = dict(networks)
+        losses = train_stacked(together, split, loss, stacked=pool.stacked, **given)
+        yield from ((seed, network, len(losses[seed])) for seed, network in together.items())
+        return
+    train = plugins.resolve("trainers", training.trainer.name, folder)
+    given |= {"schedule": _schedule(pool, folder), **training.trainer.options}
+    for seed, network in networks:
+        losses = train(network, split, loss, seed, **given)
+        if not isinstance(losses, list):
+            got, wanted = type(losses).__name__, "a list with the training loss of every epoch"
+            raise ValueError(f"trainer {training.trainer.name}: got {got} from train(), wanted {wanted}")
+        yield seed, network, len(losses)
+
+
+def _optimiser(pool: PoolSettings, folder) -> Callable:
+    """From parameters to an optimiser; torch's in one pass over memory, where it has one."""
+    chosen = pool.training.optimiser
+    can_fuse = "fused" in (plugins.parameters("optimisers", chosen.name, folder) or {})
+    fused = {"fused": True} if can_fuse and not {"foreach", "differentiable"} & chosen.options.keys() else {}
+    build = partial(plugins.resolve("optimisers", chosen.name, folder), **{**fused, **chosen.options})
+
+    def checked(parameters):
+        made = build(parameters)
+        require_methods(f"optimiser {chosen.name}", made, "step", "zero_grad")
+        return made
+
+    return checked
+
+
+def _schedule(pool: PoolSettings, folder) -> Callable | None:
+    chosen = pool.training.schedule
+    if chosen is None:
+        return None
+    build = partial(plugins.resolve("schedules", chosen.name, folder), **chosen.options)
+
+    def checked(optimiser):
+        made = build(optimiser)
+        require_methods(f"schedule {chosen.name}", made, "step")
+        return made
+
+    return checked
+
+
+def _state(network: nn.Module) -> States:
+    return {key: value.detach().clone().cpu().contiguous() for key, value in network.state_dict().items()}
+
+
+def _stacked_states(states: list[States]) -> States:
+    return {key: torch.stack([state[key] for state in states]) for key in states[0]}
