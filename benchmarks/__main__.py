@@ -12,7 +12,7 @@ from pathlib import Path
 from benchmarks.bench import Bench
 from benchmarks.machine import description
 from benchmarks.pairs import table, write
-from benchmarks.work import ROOT
+from benchmarks.places import ROOT
 
 RATIOS = ("fcnn", "lenet5", "gat", "limit", "workflow", "growth", "device")
 TOPICS = (*RATIOS, "profile")

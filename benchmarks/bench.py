@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from multiprocessing import get_context
 from pathlib import Path
 
-from benchmarks.work import ROOT
+from benchmarks.places import PLUGINS, ROOT
 
 PROCESSES = 2  # as many as the machine has cores that the study is compared on
 
@@ -50,7 +50,7 @@ class Bench(AbstractContextManager):
         """A data set, prepared once.
 
         Args:
-            name: its module's in `adaptive_sharpness.datasets`.
+            name: a plug-in's, of the package or of the replication of 2023.
             train: only the first so many training examples.
             test: only the first so many test examples.
 
@@ -94,7 +94,7 @@ def seconds(function: Callable[[], object]) -> float:
 def _one_thread() -> None:
     import torch  # not before: this process itself must not be large
 
-    from adaptive_sharpness import job
+    from adaptive_sharpness.study.running import job
 
     torch.set_num_threads(1)
     job.keep_memory()
@@ -102,6 +102,6 @@ def _one_thread() -> None:
 
 
 def _prepare(name: str, raw: Path, path: Path, train: int | None, test: int | None) -> None:
-    from adaptive_sharpness import datasets
+    from adaptive_sharpness import plugins
 
-    datasets.load(name, raw).first(train, test).save(path)
+    plugins.resolve("datasets", name, PLUGINS)(raw).first(train, test).save(path)

@@ -13,8 +13,9 @@ from torch.nn import functional
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from adaptive_sharpness import job, worst_case
-from adaptive_sharpness.architectures import build
+from adaptive_sharpness import worst_case
+from adaptive_sharpness.study.running import job
+from adaptive_sharpness.study.training.networks import build_network
 from benchmarks import operations
 from benchmarks.bench import Bench, seconds
 from benchmarks.pairs import Row, in_turn, write
@@ -75,7 +76,7 @@ class Problems:
 
     def __init__(self, network: str, count: int, device: str):
         torch.manual_seed(0)
-        self.count, self._pool = count, [build(network, {}).eval().to(device) for _ in range(2)]
+        self.count, self._pool = count, [build_network(network, {}).eval().to(device) for _ in range(2)]
         self._loss, self._batches = _data(network, count // 2, device)
 
     def ascend(self, stacked: int, steps: int) -> None:

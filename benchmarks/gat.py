@@ -32,6 +32,6 @@ def works(bench: Bench) -> dict[str, Work]:
     Returns:
         By "report" and "released".
     """
-    ascents = {"report": {"batches": bench.size(10, 1)}, "released": {"trials": 1}}
+    ascents = {"report": {"batches": bench.size(10, 2)}, "released": {"trials": 1}}
     data, epochs = bench.dataset("cora"), bench.size(2, 1)
     return {name: work("gat", name, data, epochs=epochs, ascent=ascent) for name, ascent in ascents.items()}

@@ -74,7 +74,7 @@ def _shards(bench: Bench) -> list[Row]:
         "report",
         bench.dataset("abalone", **bench.few),
         epochs=bench.size(4, 1),
-        ascent={"batches": bench.size(50, 1)},
+        ascent={"batches": bench.size(50, 2)},
     )
     size = bench.size(SHARD, 1)
 
@@ -95,7 +95,7 @@ def _shards(bench: Bench) -> list[Row]:
 
 def _radii(bench: Bench) -> list[Row]:
     """Measuring at several radii, as the study does it, each anew."""
-    each = work("fcnn", "report", bench.dataset("abalone", **bench.few), epochs=1, ascent={"batches": bench.size(5, 1)})
+    each = work("fcnn", "report", bench.dataset("abalone", **bench.few), epochs=1, ascent={"batches": bench.size(5, 2)})
     checkpoint = str(bench.folder / "radii.safetensors")
     bench.study[0].submit(radii, each, 0, checkpoint, bench.size(4, 1)).result()
 
@@ -133,10 +133,11 @@ def _dag(bench: Bench) -> list[Row]:
     """A dry run of studies of about 1,000 and 10,000 jobs: one that trains and one that measures for each model."""
 
     def planned(jobs: int) -> tuple[float, float]:
-        rho = {"report_pga": {"fcnn": [0.025], "gat": [0.02]}}
+        pools = {"fcnn": {"rho": [0.025]}, "gat": {"rho": [0.02]}}
         folder = bench.folder / f"dag-{jobs}"
         if not folder.exists():
-            config = {**workflow.STUDY, "seeds": jobs // 4, "seeds_per_job": 1, "rho": rho}
+            measures = {"report_pga": {"on": pools}, **workflow.NOT_TAKEN}
+            config = {**workflow.STUDY, "seeds": jobs // 4, "seeds_per_job": 1, "measures": measures}
             workflow.project(bench, folder.name, config)
         wall = workflow.snakemake(bench, folder, "-n", "sharpness")
         return wall / jobs, float((folder / "peak").read_text())

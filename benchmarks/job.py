@@ -7,10 +7,10 @@ memory in MB as JSON. The file says what to do: see `task`. BEGUN is the time.ti
 import json
 import sys
 import time
-from importlib import import_module
 from pathlib import Path
 
 from benchmarks.peak import peak
+from benchmarks.places import PLUGINS, files
 
 
 def main(file: str, begun: float) -> None:
@@ -20,41 +20,46 @@ def main(file: str, begun: float) -> None:
 
 
 def _train(given: dict, begun: float) -> dict[str, float]:
-    from adaptive_sharpness import job, pool
+    from adaptive_sharpness import plugins
+    from adaptive_sharpness.study.config.pools import PoolSettings
+    from adaptive_sharpness.study.training.shard import train_shard
 
-    block = given["architecture"]
-    import_module(f"adaptive_sharpness.architectures.{block['network']}")  # as it comes to pass later in a job
-    device, dataset, made_from, started, read = _read(given)
-    trained = pool.train(block, dataset, range(*given["seeds"]), device)
+    pool = PoolSettings.model_validate(given["pool"])
+    plugins.module("architectures", pool.architecture, PLUGINS)  # as it comes to pass later in a job
+    here, dataset, made_from, started, read = _read(given)
+    trained = train_shard(pool, dataset, range(*given["seeds"]), here.device, here.folder)
     computed = time.time()
-    paths = (given["checkpoint"], f"{given['checkpoint']}.csv", f"{given['checkpoint']}.losses")
-    trained.save(*paths, made_from=made_from, provenance=job.provenance(device))
+    trained.save(**files(given["checkpoint"]), made_from=made_from, labels={}, provenance=here.provenance())
     return _parts(begun, started, read, computed)
 
 
 def _measure(given: dict, begun: float) -> dict[str, float]:
-    from adaptive_sharpness import job, measuring
+    from adaptive_sharpness import plugins
+    from adaptive_sharpness.study.config.measures import Measurement
+    from adaptive_sharpness.study.config.pools import PoolSettings
+    from adaptive_sharpness.study.measuring.shard import measure_shard
 
-    block, measure = given["architecture"], given["measure"]
-    import_module(f"adaptive_sharpness.architectures.{block['network']}")
-    import_module(f"adaptive_sharpness.measures.{measure['estimator']}")
-    device, dataset, made_from, started, read = _read(given)
-    found = measuring.sharpness(block, measure, given["rho"], given["checkpoint"], made_from, dataset, device)
+    pool, way = PoolSettings.model_validate(given["pool"]), Measurement.model_validate(given["way"])
+    plugins.module("architectures", pool.architecture, PLUGINS)
+    plugins.module("measures", way.estimator, PLUGINS)
+    here, dataset, made_from, started, read = _read(given)
+    how = {"made_from": made_from, "dataset": dataset, "device": here.device, "folder": here.folder}
+    found = measure_shard(pool, way, given["rho"], checkpoint=given["checkpoint"], **how)
     computed = time.time()
-    found.assign(**job.provenance(device)).to_parquet(f"{given['checkpoint']}.parquet", index=False)
+    found.assign(**here.provenance()).to_parquet(f"{given['checkpoint']}.parquet", index=False)
     return _parts(begun, started, read, computed)
 
 
 def _read(given: dict) -> tuple:
-    """Device, data set and what determines a checkpoint; when the job began to read, and when it had read."""
-    from adaptive_sharpness import job
-    from adaptive_sharpness.dataset import Dataset
+    """Where it runs, data set and what determines a checkpoint; when the job began to read, and when it had read."""
+    from adaptive_sharpness.datasets import Dataset
+    from adaptive_sharpness.study.running import job
 
-    job.start(given["log"], 1)
-    device = job.device(0)
+    job.start(given["log"], 1, PLUGINS)
+    here = job.Here(0, PLUGINS)
     started = time.time()
     dataset = Dataset.read(given["dataset"])
-    return device, dataset, job.made_from(given["architecture"], given["dataset"]), started, time.time()
+    return here, dataset, job.made_from(given["pool"], given["dataset"]), started, time.time()
 
 
 def _parts(begun: float, started: float, read: float, computed: float) -> dict[str, float]:

@@ -59,7 +59,7 @@ def rows(bench: Bench) -> list[Row]:
 def _scaled(bench: Bench, network: str, kind: str) -> dict[str, float]:
     """A job with its time to compute as it would be with all models, epochs and batches."""
     data, epochs, trained, models, batches = JOBS[network]
-    ascent = {"batches": bench.size(batches, 1)}
+    ascent = {"batches": bench.size(batches, 2)}
     each = work(network, "report", bench.dataset(data, **bench.few), epochs=bench.size(trained, 1), ascent=ascent)
     parts = run(bench, kind, each, (0, bench.size(models, 1)), f"job-{network}")  # trained first, then measured
     times = MODELS / models * (epochs / trained if kind == "train" else BATCHES / batches)

@@ -35,7 +35,7 @@ def rows(bench: Bench) -> list[Row]:
     batches, models = {"fcnn": 50, "lenet5": 10, "gat": 10}, {"fcnn": 10, "lenet5": 1, "gat": 2}
     found = []
     for network, dataset in data.items():
-        how = {"epochs": bench.size(2, 1), "ascent": {"batches": bench.size(batches[network], 1)}}
+        how = {"epochs": bench.size(2, 1), "ascent": {"batches": bench.size(batches[network], 2)}}
         each, seeds = work(network, "report", dataset, **how), range(bench.size(models[network], 1))
         checkpoint = str(bench.folder / f"limit-{network}.safetensors")
         training, measuring = (study.train, each, seeds, checkpoint), (study.measure, each, checkpoint)

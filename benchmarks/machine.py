@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from adaptive_sharpness.provenance import commit
-from benchmarks.work import ROOT
+from adaptive_sharpness.study.report.provenance import commit
+from benchmarks.places import ROOT
 
 PACKAGES = ("torch", "torchvision", "torch-geometric", "numpy", "snakemake")
 

@@ -1,6 +1,6 @@
 """The statistics of a study's table, on a made-up pool: python -m benchmarks.made_up MODELS.
 
-Prints the seconds of tables.tau_table on one thread and the peak memory in MB as JSON: one row, with 1,000 test
+Prints the seconds of tau_table on one thread and the peak memory in MB as JSON: one row, with 1,000 test
 examples; the study has 37 rows.
 """
 
@@ -14,7 +14,8 @@ os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # read when
 import numpy as np
 import pandas as pd
 
-from adaptive_sharpness.tables import POOL, tau_table
+from adaptive_sharpness.study.tables.models import KEYS
+from adaptive_sharpness.study.tables.tau import tau_table
 from benchmarks.peak import peak
 
 EXAMPLES = 1000
@@ -24,12 +25,12 @@ def study(models: int) -> tuple[pd.DataFrame, pd.DataFrame, dict]:
     """Runs, estimates and test losses of a made-up pool."""
     draw = np.random.default_rng(0)
     losses = draw.normal(size=(models, EXAMPLES))
-    labels = dict(zip(POOL, ("report", "fcnn", "report_pga", 0.025), strict=True))
-    names = ("sharpness", "train_loss", "accuracy", "base_loss", "max_loss")
+    labels = dict(zip(KEYS, ("report", "fcnn", "report_pga", 0.025, "sharpness"), strict=True))
+    names = ("value", "train_loss", "accuracy", "base_loss", "max_loss")
     values = {name: draw.random(models) for name in names}
     values |= {"seed": np.arange(models), "test_loss": losses.mean(axis=1)}
-    runs = pd.DataFrame({**labels, **values})
-    estimates = runs[POOL].drop_duplicates().assign(models=models, reliability=0.9)
+    runs = pd.DataFrame({**labels, "headline": True, **values})
+    estimates = runs[KEYS].drop_duplicates().assign(models=models, reliability=0.9)
     return runs, estimates, {("report", "fcnn"): pd.DataFrame(losses)}
 
 

@@ -5,7 +5,7 @@ Only the random numbers are the study's, so that both ways compute the same.
 """
 
 import copy
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 
 import torch
@@ -16,12 +16,13 @@ from torch.utils.data import DataLoader
 from torch_geometric.nn import GAT
 from torchvision import transforms
 
-from adaptive_sharpness.convolution import PooledConvolution
-from adaptive_sharpness.dataset import Dataset, Nodes, Split
-from adaptive_sharpness.initialisation import initialised
-from adaptive_sharpness.measures import draw_batches
-from adaptive_sharpness.randomness import default_generator, generator
-from adaptive_sharpness.training import shuffled
+from adaptive_sharpness.architectures.fast.convolution import PooledConvolution
+from adaptive_sharpness.datasets import Dataset, Nodes, Split
+from adaptive_sharpness.landscape.batches import draw_batches
+from adaptive_sharpness.landscape.randomness import default_generator, generator
+from adaptive_sharpness.study.config.pools import PoolSettings
+from adaptive_sharpness.study.training.descent import shuffled_batches
+from adaptive_sharpness.study.training.networks import initial_network
 from benchmarks.work import Work
 
 SIZE = 64
@@ -53,7 +54,7 @@ class Examples(torch.utils.data.Dataset):
 
 def batches(work: Work, split: Split, indices: Iterable[Tensor]) -> Iterator[Loss]:
     """The losses of batches, one after the other, each a function of a network."""
-    loss = getattr(functional, work.architecture["loss"])
+    loss = getattr(functional, work.settings.loss)
     if isinstance(split, Nodes):
         for index in indices:
             yield lambda network, i=index: loss(network(split.x, split.edge_index)[split.nodes[i]], split.targets[i])
@@ -74,14 +75,14 @@ def train(work: Work, seed: int) -> tuple[nn.Module, float, float]:
     Returns:
         The network in eval mode, its training loss and its test loss.
     """
-    dataset, block = read(work.dataset), work.architecture
-    split, how = dataset.train, block["training"]
-    network = as_released(block, initialised(block["network"], block["options"], block["initialisation"], seed)).train()
-    optimiser = torch.optim.SGD(network.parameters(), lr=how["rate"], weight_decay=how.get("weight_decay", 0))
+    dataset, pool = read(work.dataset), work.settings
+    split, how = dataset.train, pool.training.trainer.options
+    network = as_released(pool, initial_network(pool, seed)).train()
+    optimiser = torch.optim.SGD(network.parameters(), **pool.training.optimiser.options)
     with default_generator(seed, "dropout"):
-        for epoch in range(how["max_epochs"]):
+        for epoch in range(pool.training.stop.max_epochs):
             total = 0.0
-            for loss in batches(work, split, shuffled(split, seed, epoch, SIZE)):
+            for loss in batches(work, split, shuffled_batches(split, seed, epoch, SIZE)):
                 # FCNN_model.ipynb draws a batch and does not use it.
                 loss = whole(work, split) if how.get("full_batch") else loss
                 optimiser.zero_grad()
@@ -94,21 +95,21 @@ def train(work: Work, seed: int) -> tuple[nn.Module, float, float]:
     return network, evaluate(work, network, split), evaluate(work, network, dataset.test)
 
 
-def as_released(block: Mapping, network: nn.Module) -> nn.Module:
+def as_released(pool: PoolSettings, network: nn.Module) -> nn.Module:
     """The network as the notebooks build it: of torch's layers, and torch_geometric's on features mostly zero.
 
     Dropout stays the study's: it draws other random numbers than torch's, of which both ways are to have the same.
 
     Args:
-        block: the architecture's block in config.
+        pool: the pool's settings, its architecture named.
         network: the study's, with initial weights.
 
     Returns:
         A network of the same weights.
     """
-    if block["network"] != "gat":
+    if pool.architecture != "gat":
         return nn.Sequential(*_torchs(list(network)))
-    how = block["options"]
+    how = pool.options
     own = GAT(
         *(how["features"], how["hidden"], how["layers"], how["classes"]),
         dropout=how["dropout"],
@@ -131,7 +132,7 @@ def _torchs(layers: list[nn.Module]) -> Iterator[nn.Module]:
 
 def whole(work: Work, split: Split) -> Loss:
     """The loss of all examples at once."""
-    loss = getattr(functional, work.architecture["loss"])
+    loss = getattr(functional, work.settings.loss)
     return lambda network: loss(network(split.inputs), split.targets)
 
 
@@ -147,7 +148,7 @@ class Ascent:
     """Gradient steps on a copy of a network, clamped to w +- rho |w|, or to crossed bounds."""
 
     def __init__(self, work: Work, network: nn.Module, *, crossed: bool = False):
-        self.network, self._rate = copy.deepcopy(network), work.architecture["training"]["rate"]
+        self.network, self._rate = copy.deepcopy(network), work.settings.training.optimiser.options["lr"]
         self._rho, self._crossed = work.rho, crossed
         self.centre()
 
@@ -180,10 +181,10 @@ def report(work: Work, network: nn.Module, seed: int) -> list[float]:
     Returns:
         A number a batch.
     """
-    split, found = read(work.dataset).train, []
-    for loss in batches(work, split, draw_batches(len(split), work.measure["batches"], SIZE, work.measure["seed"])):
+    split, way, found = read(work.dataset).train, work.measurement, []
+    for loss in batches(work, split, draw_batches(len(split), way.batches, SIZE, way.seed)):
         ascent = Ascent(work, network)
-        losses = [ascent.step(loss) for _ in range(work.measure["options"]["steps"])]
+        losses = [ascent.step(loss) for _ in range(way.options["steps"])]
         with torch.no_grad():
             losses.append(loss(ascent.network).item())
         found.append(max(losses[1:]) - losses[0])
@@ -201,14 +202,14 @@ def released(work: Work, network: nn.Module, seed: int) -> list[float]:
     Returns:
         The numbers.
     """
-    return {"fcnn": _fcnn, "lenet5": _lenet5, "gat": _gat}[work.architecture["network"]](work, network, seed)
+    return {"fcnn": _fcnn, "lenet5": _lenet5, "gat": _gat}[work.settings.architecture](work, network, seed)
 
 
 def _fcnn(work: Work, network: nn.Module, seed: int) -> list[float]:
     split, ascent, losses = read(work.dataset).train, Ascent(work, network, crossed=True), []
-    epochs = work.measure["options"].get("epochs", 6)
+    epochs = work.measurement.options.get("epochs", 6)
     for epoch in range(epochs):
-        for _ in batches(work, split, shuffled(split, seed, epoch, SIZE)):
+        for _ in batches(work, split, shuffled_batches(split, seed, epoch, SIZE)):
             losses.append(ascent.step(whole(work, split)))
     with torch.no_grad():
         losses.append(whole(work, split)(ascent.network).item())
@@ -221,7 +222,7 @@ def _lenet5(work: Work, network: nn.Module, seed: int) -> list[float]:
     split, ascent, after, first = read(work.dataset).train, Ascent(work, network), [], True
     before = evaluate(work, network, split)
     with default_generator(seed, "released dropout"):
-        for epoch in range(work.measure["options"].get("epochs", 5)):
+        for epoch in range(work.measurement.options.get("epochs", 5)):
             ascent.network.train()
             order = torch.randperm(len(split), generator=generator(seed, "released batches", epoch))
             for loss in batches(work, split, order.split(SIZE)):
@@ -235,7 +236,7 @@ def _lenet5(work: Work, network: nn.Module, seed: int) -> list[float]:
 
 def _gat(work: Work, network: nn.Module, seed: int) -> list[float]:
     split, shuffles = read(work.dataset).train, generator(seed, "released masks")
-    trials, steps = work.measure["options"].get("trials", 5), 5
+    trials, steps = work.measurement.options.get("trials", 5), 5
 
     @torch.no_grad()
     def score(scored: nn.Module) -> float:

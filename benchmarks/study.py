@@ -7,11 +7,15 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from adaptive_sharpness import job, measuring, pool
-from adaptive_sharpness.dataset import Dataset
+from adaptive_sharpness.datasets import Dataset
+from adaptive_sharpness.study.measuring.shard import measure_shard
+from adaptive_sharpness.study.running import job
+from adaptive_sharpness.study.training.shard import train_shard
+from benchmarks.places import PLUGINS, files
 from benchmarks.work import Work
 
 CPU = torch.device("cpu")
+HERE = job.Here(0, PLUGINS)
 
 
 def train(work: Work, seeds: Sequence[int], checkpoint: str) -> list[dict]:
@@ -20,14 +24,14 @@ def train(work: Work, seeds: Sequence[int], checkpoint: str) -> list[dict]:
     Args:
         work: what to do.
         seeds: which models.
-        checkpoint: the file to write; two more lie beside it.
+        checkpoint: the file to write; three more lie beside it.
 
     Returns:
         What the job writes about each model.
     """
-    trained = pool.train(work.architecture, Dataset.read(work.dataset), seeds, CPU)
-    made_from, others = job.made_from(work.architecture, work.dataset), (f"{checkpoint}.csv", f"{checkpoint}.losses")
-    trained.save(checkpoint, *others, made_from=made_from, provenance=job.provenance(CPU))
+    trained = train_shard(work.settings, Dataset.read(work.dataset), seeds, CPU, PLUGINS)
+    made_from = job.made_from(work.pool, work.dataset)
+    trained.save(**files(checkpoint), made_from=made_from, labels={}, provenance=HERE.provenance())
     return trained.table
 
 
@@ -39,14 +43,14 @@ def measure(work: Work, checkpoint: str) -> pd.DataFrame:
         checkpoint: what `train` wrote.
 
     Returns:
-        What the job writes about each model and batch.
+        What the job writes about each model, batch and quantity.
     """
-    made_from = job.made_from(work.architecture, work.dataset)
-    dataset = Dataset.read(work.dataset)
-    return measuring.sharpness(work.architecture, work.measure, work.rho, checkpoint, made_from, dataset, CPU)
+    made_from, dataset = job.made_from(work.pool, work.dataset), Dataset.read(work.dataset)
+    given = {"checkpoint": checkpoint, "made_from": made_from, "dataset": dataset, "device": CPU, "folder": PLUGINS}
+    return measure_shard(work.settings, work.measurement, work.rho, **given)
 
 
-def both(work: Work, seeds: Sequence[int]) -> tuple[pd.DataFrame, pd.DataFrame]:
+def both(work: Work, seeds: Sequence[int]) -> tuple[list[dict], pd.DataFrame]:
     """Train and measure.
 
     Args:

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from benchmarks.bench import PROCESSES, Bench, seconds
 from benchmarks.pairs import Row, in_turn
+from benchmarks.places import PLUGINS
 from benchmarks.work import Work
 
 UNIT = "s a model"
@@ -112,19 +113,19 @@ def notebooks_way(part: str, protocol: str, work: Work, seeds: range, checkpoint
     Returns:
         The losses of each model and its sharpness, as far as they are computed.
     """
-    from adaptive_sharpness import job, measuring
+    from adaptive_sharpness.study.measuring.checkpoint import read_networks
+    from adaptive_sharpness.study.running import job
     from benchmarks import notebook
 
     found = []
     trained = {}
     if part == "measure":
-        trained = dict(
-            measuring.networks(work.architecture, checkpoint, job.made_from(work.architecture, work.dataset))
-        )
+        made_from = job.made_from(work.pool, work.dataset)
+        trained = dict(read_networks(work.settings, checkpoint, made_from, PLUGINS))
     for seed in seeds:
         line = {}
         if part == "measure":
-            network = notebook.as_released(work.architecture, trained[seed]).eval()
+            network = notebook.as_released(work.settings, trained[seed]).eval()
         else:
             network, line["train_loss"], line["test_loss"] = notebook.train(work, seed)
         if part != "train":
@@ -169,8 +170,10 @@ def as_notebooks(part: str, work: Work, checkpoint: str) -> dict[str, float]:
         (row,) = study.train(work, range(1), checkpoint)
         found = {name: row[name] for name in ("train_loss", "test_loss")}
     if part != "train":
-        table = study.measure(replace(work, measure={**work.measure, "hops": None}), checkpoint)
-        found |= table[table["seed"] == 0][["base_loss", "sharpness"]].mean().to_dict()
+        way = {key: value for key, value in work.way.items() if key != "hops"}
+        table = study.measure(replace(work, way=way), checkpoint)
+        rows = table[table["headline"] & (table["seed"] == 0)]
+        found |= {"base_loss": rows["base_loss"].mean(), "sharpness": rows["value"].mean()}
     return found
 
 

@@ -2,40 +2,53 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
-import yaml
+from adaptive_sharpness.study.config.measures import Measurement, MeasureSettings
+from adaptive_sharpness.study.config.pools import PoolSettings
+from adaptive_sharpness.study.config.reading import plain_config
+from adaptive_sharpness.study.config.yaml_file import read_yaml
+from benchmarks.places import ROOT
 
-from adaptive_sharpness import plan
-
-ROOT = Path(__file__).parents[1]
+CONFIGS = {"report": "config/config.yaml", "released": "studies/hammoud2023/ladder.yaml"}
 MEASURES = {"report": "report_pga", "released": "released"}
 RHO = {"fcnn": 0.025, "lenet5": 0.0001, "gat": 0.02}
 
 
 @dataclass(frozen=True)
 class Work:
-    """Some training and some measuring of one architecture.
+    """Some training and some measuring of one pool.
 
     Args:
-        architecture: its block in config, with a fixed number of epochs, so that every seed is the same work.
-        measure: the measure's block in config, for this architecture.
+        pool: what determines its models, with a fixed number of epochs, so that every seed is the same work.
+        way: how the measure is taken.
         rho: the radius.
         dataset: the prepared data set's file.
     """
 
-    architecture: Mapping
-    measure: Mapping
+    pool: Mapping
+    way: Mapping
     rho: float
     dataset: str
 
+    @cached_property
+    def settings(self) -> PoolSettings:
+        """The pool's settings."""
+        return PoolSettings.model_validate(self.pool)
 
-def work(network: str, protocol: str, dataset: Path, *, epochs: int, ascent: Mapping[str, int]) -> Work:
+    @cached_property
+    def measurement(self) -> Measurement:
+        """The measure's settings."""
+        return Measurement.model_validate(self.way)
+
+
+def work(pool: str, protocol: str, dataset: Path, *, epochs: int, ascent: Mapping[str, int]) -> Work:
     """The work of a protocol of the study, or a part of it.
 
     Args:
-        network: fcnn, lenet5 or gat.
-        protocol: "report", the text's, in config/config.yaml; "released", the notebooks', in config/ladder.yaml.
+        pool: fcnn, lenet5 or gat.
+        protocol: "report", the text's, or "released", the notebooks'.
         dataset: the prepared data set's file.
         epochs: of training.
         ascent: batches of the measure or, by their names, options of it that say how much it does.
@@ -43,19 +56,12 @@ def work(network: str, protocol: str, dataset: Path, *, epochs: int, ascent: Map
     Returns:
         The work.
     """
-    config = _config("config.yaml" if protocol == "report" else "ladder.yaml")
-    block = config["protocols"][protocol][network]
-    measure = plan.measure(config, MEASURES[protocol], network)
-    batches = {"batches": ascent["batches"]} if "batches" in ascent else {}
+    config, measure = plain_config(read_yaml(ROOT / CONFIGS[protocol])), MEASURES[protocol]
+    block = config["protocols"][protocol][pool]
+    stop = {"min_epochs": epochs, "max_epochs": epochs}
+    settings = PoolSettings.model_validate({**block, "training": {**block["training"], "stop": stop}})
+    way = MeasureSettings.model_validate(config["measures"][measure]).on_pool(measure, pool)
     options = {key: value for key, value in ascent.items() if key != "batches"}
-    training = {**block["training"], "min_epochs": epochs, "max_epochs": epochs}
-    return Work(
-        {**{key: value for key, value in block.items() if key != "hops"}, "network": network, "training": training},
-        {**measure, **batches, "options": {**measure["options"], **options}, "hops": block.get("hops")},
-        RHO[network],
-        str(dataset),
-    )
-
-
-def _config(name: str) -> dict:
-    return yaml.safe_load((ROOT / "config" / name).read_text())
+    way |= {"batches": ascent.get("batches", way["batches"]), "options": {**way["options"], **options}}
+    way |= {"hops": settings.hops} if settings.hops else {}
+    return Work(settings.for_training(pool), way, RHO[pool], str(dataset))

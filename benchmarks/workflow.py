@@ -10,17 +10,24 @@ import yaml
 from benchmarks import jobs
 from benchmarks.bench import PROCESSES, Bench
 from benchmarks.pairs import Row
-from benchmarks.work import ROOT
+from benchmarks.places import ROOT
 
 NOT_TAKEN = {name: {"protocols": []} for name in ("worst_case", "average_case", "hessian")}
 STUDY = {
     "only": "fcnn,gat",
     "seeds": 8,
     "seeds_per_job": 4,
-    "measures": {"report_pga": {"batches": {"fcnn": 50, "lenet5": 50, "gat": 20}}, **NOT_TAKEN},
-    "rho": {"report_pga": {"fcnn": [0.005, 0.025], "gat": [0.02]}},
+    "measures": {
+        "report_pga": {"on": {"fcnn": {"rho": [0.005, 0.025]}, "gat": {"rho": [0.02], "batches": 20}}},
+        **NOT_TAKEN,
+    },
 }
-SMOKE = {**STUDY, "only": "fcnn", "seeds": 1, "rho": {"report_pga": {"fcnn": [0.005]}}}
+SMOKE = {
+    **STUDY,
+    "only": "fcnn",
+    "seeds": 1,
+    "measures": {"report_pga": {"on": {"fcnn": {"rho": [0.005]}}}, **NOT_TAKEN},
+}
 
 
 def rows(bench: Bench) -> list[Row]:

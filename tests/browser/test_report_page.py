@@ -3,36 +3,41 @@
 import math
 import os
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from adaptive_sharpness import figures, page
+from adaptive_sharpness.study.report.drawings import Drawing, draw_figures, save_drawings
+from adaptive_sharpness.study.report.page import render_page
+from adaptive_sharpness.study.report.tables import Tables
+from adaptive_sharpness.study.tables.tau import statistic_columns
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
 
 SIZES = {"desk": {"width": 1280, "height": 800}, "telephone": {"width": 390, "height": 844}}
-NETWORKS = {"fcnn": -0.311, "lenet5": -0.18, "gat": -0.185}
+POOLS = {"fcnn": -0.311, "lenet5": -0.18, "gat": -0.185}
 MEASURES = {"report_pga": (0.01, 0.02, 0.05), "worst_case": (0.01, 0.02, 0.05), "hessian": (math.nan,)}
 
 
-def pools() -> pd.DataFrame:
-    """A row for every network, measure and radius."""
-    keys = [(name, measure, rho) for name in NETWORKS for measure, radii in MEASURES.items() for rho in radii]
-    table = pd.DataFrame(keys, columns=["architecture", "measure", "rho"]).assign(protocol="report", n=50)
+def measurements() -> pd.DataFrame:
+    """A row for every pool, measure and radius."""
+    keys = [(name, measure, rho) for name in POOLS for measure, radii in MEASURES.items() for rho in radii]
+    table = pd.DataFrame(keys, columns=["pool", "measure", "rho"]).assign(
+        protocol="report", n=50, quantity="sharpness", headline=True
+    )
     return table.assign(tau=np.sin(np.arange(len(table))) / 2)
 
 
 def taus() -> pd.DataFrame:
-    table = pools()
+    table = measurements()
     published = [
-        NETWORKS[row.architecture] if (row.measure, row.rho) == ("report_pga", 0.02) else math.nan
-        for row in table.itertuples()
+        POOLS[row.pool] if (row.measure, row.rho) == ("report_pga", 0.02) else math.nan for row in table.itertuples()
     ]
-    of_models = {"sharpness_mean": 0.0912, "sharpness_sd": 0.0123, "test_loss_mean": 0.4871, "test_loss_sd": 0.0211}
+    of_models = {"value_mean": 0.0912, "value_sd": 0.0123, "test_loss_mean": 0.4871, "test_loss_sd": 0.0211}
     of_tests = {"p_value": 3e-7, "p_holm": 0.04, "p_max_t": 0.01, "equivalence_p": 0.9, "share_negative": 0.04}
     of_trust = {"noise_ceiling": 0.7, "smallest_detectable_tau": 0.266, "partial_tau_gaussian": -0.1, "tau_gap": 0.2}
     table = table.assign(tau_low=table["tau"] - 0.2, tau_high=table["tau"] + 0.2, published_tau=published)
@@ -40,40 +45,33 @@ def taus() -> pd.DataFrame:
 
 
 def estimates() -> pd.DataFrame:
-    table = pools().assign(
-        models=50, batches=50, reliability=0.95, share_of_best=0.8, worst_share=0.7, compared_with="apgd"
-    )
-    return table[table["rho"].notna()].assign(tau_of_rankings=0.9, last_improvement=0.8, gain_from_doubling=0.001)
+    table = measurements().drop(columns=["n", "headline"])
+    table = table.assign(models=50, batches=50, reliability=0.95, share_of_best=0.8, worst_share=0.7)
+    table = table[table["rho"].notna()].assign(compared_with="apgd", tau_of_rankings=0.9)
+    return table.assign(last_improvement=0.8, gain_from_doubling=0.001)
 
 
 def ladder() -> pd.DataFrame:
-    rows = [(name, rung) for name in NETWORKS for rung in range(4)]
-    table = pd.DataFrame(rows, columns=["architecture", "rung"]).assign(switch="crossed_clamp", tau=0.1)
+    rows = [(name, rung) for name in POOLS for rung in range(4)]
+    table = pd.DataFrame(rows, columns=["pool", "rung"]).assign(switch="crossed_clamp", tau=0.1)
     table = table.assign(protocol="report", measure="report_pga")
     table = table.assign(tau_low=-0.1, tau_high=0.3, delta_tau=0.2, delta_low=0.1, delta_high=0.3)
     return table.assign(describes="bounds that are crossed for negative weights", test_loss_mean=0.48)
 
 
-def drawn(folder) -> list[dict]:
-    """Every kind of figure, as files."""
+def tables(**more) -> Tables:
     tau = taus()
-    models = tau.loc[tau.index.repeat(9)].assign(sharpness=np.arange(9 * len(tau)) % 7, test_loss=1.0, train_loss=0.5)
-    kinds = [({"protocol": "report", "name": "trust"}, figures.trust(tau)), ({"name": "ladder"}, _ladder())]
-    kinds.append(({"protocol": "report", "name": "share_of_best"}, figures.share_of_best(estimates())))
-    for measure in MEASURES:
-        pool, own = {"protocol": "report", "measure": measure}, tau[tau["measure"] == measure]
-        kinds.append(({**pool, "name": "test_loss_vs_sharpness"}, figures.scatter(models, own)))
-        if own["rho"].notna().any():
-            kinds.append(({**pool, "name": "tau_vs_rho"}, figures.tau_against_rho(own)))
-    paths = [str(folder / f"{number}.svg") for number in range(len(kinds))]
-    for (_, figure), path in zip(kinds, paths, strict=True):
-        figures.save(figure, path.replace(".svg", ".png"), path)
-    files = [{**label, "path": path} for (label, _), path in zip(kinds, paths, strict=True)]
-    return files + [{**each, "protocol": "released"} for each in files if each["name"] == "tau_vs_rho"]
+    models = tau.loc[tau.index.repeat(9)].assign(value=np.arange(9 * len(tau)) % 7, test_loss=1.0, train_loss=0.5)
+    return Tables(models, tau, estimates(), **more)
 
 
-def _ladder():
-    return figures.ladder(ladder(), NETWORKS)
+def drawn() -> list[Drawing]:
+    """Every kind of figure: that of a ladder too, and one kind by two protocols."""
+    drawings = draw_figures(tables(), "no such folder")
+    steps = [each for each in draw_figures(tables(ladder=ladder()), "no such folder") if each.name == "ladder"]
+    curves = [each for each in drawings if each.name == "tau_vs_rho"]
+    others = [replace(each, folder=each.folder.replace("report/", "released/")) for each in curves]
+    return [*drawings, *steps, *others]
 
 
 @pytest.fixture(scope="module")
@@ -81,10 +79,12 @@ def report(tmp_path_factory):
     """A report with all of its pieces; its address and how many figures it holds."""
     folder = tmp_path_factory.mktemp("report")
     made_by = {"Commit": "v1-2-g0123abc", "Config, sha256": "0" * 64, "Versions": "python 3, torch 2"}
-    all_figures = drawn(folder)
-    html = page.render(taus(), estimates(), all_figures, made_by, ladder())
+    drawings = drawn()
+    save_drawings(drawings, folder / "figures")
+    columns = statistic_columns("no such folder")
+    html = render_page(tables(ladder=ladder()), columns, drawings, folder / "figures", made_by)
     (folder / "report.html").write_text(html, encoding="utf-8")
-    return (folder / "report.html").as_uri(), len(all_figures)
+    return (folder / "report.html").as_uri(), len(drawings)
 
 
 @pytest.fixture(scope="module")

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 import yaml
 from remotes import START, Remote, served
-from snakemake.utils import update_config
 from study import ROOT, TIMEOUT, Run, Study
+
+from adaptive_sharpness.study.config.reading import merged, plain_config
 
 TRACKED = ("dvc.yaml", "params.yaml", ".dvc/config", ".dvcignore", ".gitignore")
 NOBODY = {f"GIT_{role}_{what}": "nobody@localhost" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
@@ -39,7 +40,7 @@ class Repository(Study):
         """Set values in config/config.yaml, as a user would."""
         if changes:
             path = self.folder / "config/config.yaml"
-            config = yaml.safe_load(path.read_text())
+            config = plain_config(yaml.safe_load(path.read_text()))
             for place, value in changes.items():
                 *folders, key = place.split(".")
                 block = config
@@ -84,9 +85,8 @@ def versioned(finished, small, tmp_path_factory) -> Repository:
     for name in TRACKED:
         (folder / name).parent.mkdir(exist_ok=True)
         shutil.copy2(ROOT / name, folder / name)
-    config = yaml.safe_load((finished.folder / "study.yaml").read_text())  # its order of measures is that of the tables
-    update_config(config, yaml.safe_load((folder / "config/config.yaml").read_text()))
-    update_config(config, small)
+    own = yaml.safe_load((finished.folder / "study.yaml").read_text())  # its order of measures is that of the tables
+    config = merged(merged(own, plain_config(yaml.safe_load((folder / "config/config.yaml").read_text()))), small)
     (folder / "config/config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
     study = Repository(folder)
     study.git("init", "--quiet")

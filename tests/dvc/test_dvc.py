@@ -11,7 +11,7 @@ from study import Run
 
 STAGES = ("data", "checkpoints", "sharpness", "tables")
 IDLE = "Nothing to be done"
-# Of the small study one network and one measure, whose numbers do not depend on the others.
+# Of the small study one pool and one measure, whose numbers do not depend on the others.
 ONE = {"only": "fcnn", **{f"measures.{name}.protocols": [] for name in ("worst_case", "average_case", "hessian")}}
 
 
@@ -45,7 +45,7 @@ def test_a_clone_that_pulls_has_nothing_to_compute_and_what_it_changes_costs_its
     assert len(made) > 100
     assert [path for path in made if clone.read(path) != repository.read(path)] == []
     assert clone.plan().idle
-    clone.configure({"protocols.report.gat.training.rate": 0.2})
+    clone.configure({"protocols.report.gat.training.optimiser.lr": 0.2})
     jobs = clone.plan().jobs
     assert {rule: jobs[rule] for rule in ("train", "measure")} == {"train": 2, "measure": 8}
     assert not {"fetch", "prepare"} & set(jobs)
@@ -66,14 +66,14 @@ def test_a_clone_that_pulls_nothing_computes_the_same_numbers_to_the_bit(version
     ]
     folders = [clone.folder / "results" / name for name in ("datasets", "checkpoints", "sharpness")]
     made = [path.relative_to(clone.folder) for folder in folders for path in folder.rglob("*") if path.is_file()]
-    assert len(made) == 2 * (1 + 2 * 3 + 4)  # each with its sha256
+    assert len(made) == 2 * (1 + 2 * 4 + 4)  # each with its sha256
     assert [path for path in made if clone.read(path) != versioned.read(path)] == []
     for name, reader, of_all_rows in (("runs.parquet", pd.read_parquet, []), ("tau.csv", pd.read_csv, ["p_holm"])):
         part, whole = (
             reader(each.folder / "results/tables" / name).drop(columns=of_all_rows) for each in (clone, versioned)
         )
-        same = whole[(whole["architecture"] == "fcnn") & (whole["measure"] == "report_pga")].reset_index(drop=True)
-        assert len(part) == (8 if name == "runs.parquet" else 2)
+        same = whole[(whole["pool"] == "fcnn") & (whole["measure"] == "report_pga")].reset_index(drop=True)
+        assert len(part) == (16 if name == "runs.parquet" else 4)
         # not the type: a column is read as one of numbers where it has no text
         pd.testing.assert_frame_equal(part, same[part.columns], check_exact=True, check_dtype=False)
     assert "Data and pipelines are up to date." in clone.dvc("status").output
@@ -81,12 +81,12 @@ def test_a_clone_that_pulls_nothing_computes_the_same_numbers_to_the_bit(version
 
 def test_an_experiment_with_another_radius_measures_it_and_skips_what_it_does_not_touch(repository):
     before = json.loads(repository.read("results/tables/metrics.json"))
-    run = repository.dvc("exp", "run", "-S", "config/config.yaml:rho.average_case.fcnn=[0.2]")
+    run = repository.dvc("exp", "run", "-S", "config/config.yaml:measures.average_case.on.fcnn.rho=[0.2]")
     assert re.findall(r"Stage '(\w+)' didn't change, skipping", run.output) == ["data", "checkpoints"]
     assert re.findall(r"^measure +(\d+)$", run.output, re.MULTILINE) == ["2"]
     assert "rule train:" not in run.output
     assert json.loads(repository.dvc("params", "diff", "--json").output) == {
-        "config/config.yaml": {"rho.average_case.fcnn": {"old": "[0.1]", "new": "[0.2]"}}
+        "config/config.yaml": {"measures.average_case.on.fcnn.rho": {"old": "[0.1]", "new": "[0.2]"}}
     }
     after = json.loads(repository.read("results/tables/metrics.json"))
     shown = json.loads(repository.dvc("metrics", "show", "--json").output)

@@ -1,4 +1,4 @@
-"""The smallest study that goes through every stage up to the tables: two networks for Abalone, one radius."""
+"""The smallest study that goes through every stage up to the tables: two models for Abalone, one radius."""
 
 import re
 import time
@@ -12,11 +12,12 @@ TINY = {
     "seeds": 2,
     "seeds_per_job": 1,
     "only": "fcnn",
-    "protocols": {"report": {"fcnn": {"training": {"max_epochs": 2}}}},
-    "measures": {"report_pga": {"batches": 2}, **{name: {"protocols": []} for name in ("worst_case", "hessian")}},
-    "rho": {"report_pga": {"fcnn": [0.025]}},
+    "protocols": {"report": {"fcnn": {"training": {"stop": {"max_epochs": 2}}}}},
+    "measures": {
+        "report_pga": {"batches": 2, "on": {"fcnn": {"rho": [0.025]}}},
+        **{name: {"protocols": []} for name in ("worst_case", "average_case", "hessian")},
+    },
 }
-TINY["measures"]["average_case"] = {"protocols": []}
 
 
 def until(condition, seconds: float = 300):

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from adaptive_sharpness import ladder
-from adaptive_sharpness.correlation import fisher, kendall
-from adaptive_sharpness.partial import partial, partial_tau
+from adaptive_sharpness.stats.kendall import fisher_interval, kendall
+from adaptive_sharpness.stats.partial import gaussian_partial_kendall, partial_correlation, partial_kendall
+from adaptive_sharpness.study.tables import ladder
 
 RUNS = 5000
 N = 50
@@ -34,9 +34,10 @@ def test_intervals_cover_the_tau_of_a_gaussian(tau):
     for run in range(RUNS):
         x, noise = rng.normal(size=(2, N))
         y = correlation * x + math.sqrt(1 - correlation**2) * noise
-        found = kendall(x, y, seed=run, resamples=RESAMPLES)
-        held["bca"] += found.low <= tau <= found.high
-        low, high = fisher(found.tau, N)
+        found = kendall(x, y)
+        low, high = found.confidence_interval(seed=run, resamples=RESAMPLES)
+        held["bca"] += low <= tau <= high
+        low, high = fisher_interval(found.statistic, N)
         held["fisher"] += low <= tau <= high
     assert _covers(held), held
 
@@ -47,13 +48,14 @@ def test_intervals_cover_the_partial_taus_of_a_gaussian(xz, yz, given_z):
     rng = np.random.default_rng(6)
     xy = given_z * math.sqrt((1 - xz**2) * (1 - yz**2)) + xz * yz
     gaussian = 2 / math.pi * math.asin(given_z)
-    kendalls = partial(*(2 / math.pi * np.arcsin([xy, xz, yz])))
+    kendalls = partial_correlation(*(2 / math.pi * np.arcsin([xy, xz, yz])))
     held = {"kendall": 0, "gaussian": 0}
     for run in range(RUNS):
         values = _gaussian(rng, [[1, xy, xz], [xy, 1, yz], [xz, yz, 1]])
-        found = partial_tau(*values, seed=run, resamples=RESAMPLES)
-        held["kendall"] += found.low <= kendalls <= found.high
-        held["gaussian"] += found.gaussian_low <= gaussian <= found.gaussian_high
+        low, high = partial_kendall(*values).confidence_interval(seed=run, resamples=RESAMPLES)
+        held["kendall"] += low <= kendalls <= high
+        low, high = gaussian_partial_kendall(*values).confidence_interval()
+        held["gaussian"] += low <= gaussian <= high
     assert _covers(held), held
 
 
@@ -71,7 +73,7 @@ def test_intervals_cover_the_change_of_tau_from_rung_to_rung(paired, monkeypatch
             pools = (old, test_loss), (new, test_loss)
         else:
             pools = [_gaussian(rng, [[1, each], [each, 1]]) for each in (first, second)]
-        rungs = [pd.DataFrame({"sharpness": x, "test_loss": y}) for x, y in pools]
+        rungs = [pd.DataFrame({"value": x, "test_loss": y}) for x, y in pools]
         change = ladder._delta(*rungs, paired, run)  # all of the ladder would take ten times as long
         held["change"] += change["delta_low"] <= taus[1] - taus[0] <= change["delta_high"]
     assert _covers(held), held

@@ -1,14 +1,11 @@
-"""The three networks: their sizes, that every option does something, and that no wrong option passes silently."""
-
-import sys
+"""The three architectures: their sizes, and that every option does something."""
 
 import pytest
 import torch
 from torch import nn
 from torch.nn import functional
 
-from adaptive_sharpness import architectures
-from adaptive_sharpness.architectures import build
+from adaptive_sharpness.study.training.networks import build_network
 
 RING = torch.tensor([[0, 1, 2, 3, 4], [1, 2, 3, 4, 0]])  # five nodes, each with an edge to the next
 
@@ -23,7 +20,7 @@ def _inputs(network: str, features: int = 1433) -> tuple[torch.Tensor, ...]:
 def _built(network: str, **options) -> nn.Module:
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        return build(network, options)
+        return build_network(network, options)
 
 
 def _size(network: nn.Module) -> int:
@@ -45,8 +42,8 @@ GAT = (1433 * 8 + 8 + 8 + 8) + (8 * 7 + 7 + 7 + 7)  # weights, attention to sour
 def test_the_reports_networks_have_as_many_parameters_as_their_layers_add_up_to(config, network, size, published):
     options = config["protocols"]["report"][network]["options"]
     assert size == published
-    assert _size(build(network, options)) == size
-    assert _size(build(network, {})) == size
+    assert _size(build_network(network, options)) == size
+    assert _size(build_network(network, {})) == size
 
 
 @pytest.mark.parametrize(("network", "outputs"), [("fcnn", 1), ("lenet5", 10), ("gat", 7)])
@@ -157,53 +154,3 @@ def test_lenet5_is_torchs_layers_with_relu_before_the_pool(training):
         found.append([outputs, *torch.autograd.grad(loss, [images, *network.parameters()])])
     for own, torchs in zip(*found, strict=True):
         torch.testing.assert_close(own, torchs, rtol=1e-9, atol=1e-12)
-
-
-@pytest.mark.fault(
-    fault="options that a network does not have, or cannot be built with",
-    sees="`network NAME: options ... do not fit its build(): ...`",
-)
-@pytest.mark.parametrize(
-    ("network", "options"),
-    [
-        ("fcnn", {"width": (10, 1)}),
-        ("fcnn", {"widths": 10}),
-        ("fcnn", {"widths": (10,)}),
-        ("fcnn", {"widths": (10, "x")}),
-        ("fcnn", {"widths": (10, -1)}),
-        ("fcnn", {"activation": "RELU"}),
-        ("fcnn", {"activation": "functional"}),
-        ("lenet5", {"channel": (12, 32)}),
-        ("lenet5", {"channels": (12,)}),
-        ("lenet5", {"channels": (12, 32, 64)}),
-        ("lenet5", {"widths": (256, 128, 64)}),
-        ("lenet5", {"classes": 2.5}),
-        ("lenet5", {"dropout": 1.5}),
-        ("lenet5", {"dropout": "half"}),
-        ("gat", {"hiden": 8}),
-        ("gat", {"heads": 3}),
-        ("gat", {"activation": "no such"}),
-        ("gat", {"dropout": -0.1}),
-        ("gat", {"layers": "two"}),
-        ("gat", {"layers": 0}),
-    ],
-    ids=str,
-)
-def test_a_wrong_option_is_refused_in_one_line_that_names_network_and_options(network, options):
-    with pytest.raises(ValueError, match=f"^network {network}: options ") as error:
-        build(network, options)
-    assert repr(options) in str(error.value)
-    assert "\n" not in str(error.value)
-
-
-@pytest.mark.fault(
-    fault="a build() that gives no network", sees="`network NAME: build() gave ..., wanted a network with parameters`"
-)
-@pytest.mark.parametrize(("body", "got"), [("return None", "NoneType"), ("return nn.ReLU()", "no parameters")])
-def test_a_build_that_gives_no_network_with_parameters_is_refused(body, got, tmp_path, monkeypatch):
-    (tmp_path / "mine.py").write_text(f"from torch import nn\n\n\ndef build():\n    {body}\n")
-    monkeypatch.setattr(architectures, "__path__", [str(tmp_path)])
-    monkeypatch.delitem(sys.modules, "adaptive_sharpness.architectures.mine", raising=False)
-    with pytest.raises(ValueError, match=rf"^network mine: build\(\) gave {got}, wanted a network with parameters$"):
-        architectures.build("mine", {})
-    sys.modules.pop("adaptive_sharpness.architectures.mine")

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from adaptive_sharpness.ascent import Point, apgd, at, checkpoints, pga
-from adaptive_sharpness.balls import NORMS
+from adaptive_sharpness.landscape.ascent import Point, apgd, at, checkpoints, pga
+from adaptive_sharpness.landscape.balls import NORMS
 
 BOTH = pytest.mark.parametrize("kind", NORMS)
 WEIGHTS = np.array([[1.0, -2.0, 0.0, 0.5], [0.5, 0.25, -3.0, 1.0], [-1.0, 0.7, 0.1, 2.0], [2.0, 1.5, -0.4, -0.2]])

@@ -12,9 +12,9 @@ from torch import Tensor
 from torch.func import functional_call, grad, vmap
 from torch_geometric.nn import GAT, GATConv
 
-from adaptive_sharpness import architectures
-from adaptive_sharpness.attention import Attention
-from adaptive_sharpness.sparse import SparseLinear
+from adaptive_sharpness.architectures.fast.attention import Attention
+from adaptive_sharpness.architectures.fast.sparse import SparseLinear
+from adaptive_sharpness.study.training.networks import build_network
 
 NODES = 50
 
@@ -133,7 +133,7 @@ def test_the_reports_network_is_torch_geometrics(edges, options, training):
     """From features of which a few are not 0, and in training mode with the same dropout."""
     x = torch.zeros(NODES, 40)
     x[torch.arange(NODES), torch.arange(NODES) % 7] = torch.linspace(1, 2, NODES)
-    network = architectures.build("gat", {"features": 40, **options}).train(training)
+    network = build_network("gat", {"features": 40, **options}).train(training)
     shape = {"hidden": 8, "layers": 2, "heads": 1, **options}
     plain = GAT(40, shape["hidden"], shape["layers"], 7, dropout=0.6, act="elu", heads=shape["heads"]).train(training)
     plain.load_state_dict(network.state_dict())
@@ -153,7 +153,7 @@ def test_the_reports_network_is_torch_geometrics(edges, options, training):
 def test_the_reports_network_is_that_of_dense_products(edges, training):
     x = torch.zeros(NODES, 40, dtype=torch.float64)
     x[torch.arange(NODES), torch.arange(NODES) % 7] = torch.linspace(1, 2, NODES, dtype=torch.float64)
-    network = architectures.build("gat", {"features": 40}).double().train(training)
+    network = build_network("gat", {"features": 40}).double().train(training)
     dense = GAT(40, 8, 2, 7, dropout=0.6, act="elu", heads=1).double().train(training)
     dense.load_state_dict(network.state_dict())
     assert type(network.convs[0].lin) is SparseLinear

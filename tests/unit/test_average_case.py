@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from adaptive_sharpness import average_case
-from adaptive_sharpness.architectures import build
-from adaptive_sharpness.objective import NotFinite
+from adaptive_sharpness.landscape.objective import NotFinite
+from adaptive_sharpness.study.training.networks import build_network
 
 W = np.array([1.5, -0.7, 0.0, 2.0, -0.2])
 DIAGONAL = np.array([1.0, 3.0, 5.0, -0.5, 2.0])
@@ -174,7 +174,7 @@ def test_how_many_problems_are_solved_at_once_does_not_matter(network, options, 
     """The mean loss agrees, relative to itself; the rise is its difference to that at the weights."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        models = [build(network, options).to(dtype).eval() for _ in range(2)]
+        models = [build_network(network, options).to(dtype).eval() for _ in range(2)]
     draw = torch.Generator().manual_seed(0)
     x, y = torch.randn(3, 6, *shape, generator=draw).to(dtype), torch.randint(3, (3, 6), generator=draw)
     batches, how = list(zip(x, y, strict=True)), {"rho": 0.1, "norm": norm, "samples": 4}

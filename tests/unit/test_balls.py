@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from adaptive_sharpness.balls import L2, NORMS, LInf, along, norm
+from adaptive_sharpness.landscape.balls import L2, NORMS, LInf, along, norm
 
 SHAPES = {"weight": (4, 3), "bias": (4,), "scalar": ()}
 BOTH = pytest.mark.parametrize("kind", NORMS)

@@ -14,8 +14,9 @@ import pytest
 import torch
 from torch_geometric.nn import GAT, GATConv
 
-from adaptive_sharpness import architectures
-from adaptive_sharpness.convolution import PooledConvolution
+from adaptive_sharpness.architectures.fast.convolution import PooledConvolution
+from adaptive_sharpness.study.config.pools import PoolSettings
+from adaptive_sharpness.study.training.networks import build_network
 from benchmarks import device, limit, notebook, pairs, profile, versus
 from benchmarks.bench import Bench
 
@@ -139,19 +140,24 @@ def test_a_sparse_product_counts_by_its_entries():
     assert limit.counted(torch.addmm, torch.zeros(5, 3), entries.to_dense(), dense) == 2 * 5 * 7 * 3
 
 
+def _pool(config: dict, name: str) -> PoolSettings:
+    """A pool of the text's, its architecture named."""
+    return PoolSettings.model_validate({"architecture": name, **config["protocols"]["report"][name]})
+
+
 def test_the_notebooks_gat_is_torch_geometrics_with_the_studys_weights(config):
-    block = {"network": "gat", **config["protocols"]["report"]["gat"]}
-    ours = architectures.build("gat", block["options"])
-    theirs = notebook.as_released(block, ours)
+    pool = _pool(config, "gat")
+    ours = build_network("gat", pool.options)
+    theirs = notebook.as_released(pool, ours)
     assert type(theirs) is GAT
     assert {type(conv) for conv in theirs.convs} == {GATConv}
     assert all(torch.equal(value, theirs.state_dict()[name]) for name, value in ours.state_dict().items())
 
 
 def test_the_notebooks_lenet5_is_of_torchs_layers_with_relu_before_the_pool_and_the_studys_weights(config):
-    block = {"network": "lenet5", **config["protocols"]["report"]["lenet5"]}
-    ours = architectures.build("lenet5", block["options"]).eval()
-    theirs = notebook.as_released(block, ours).eval()
+    pool = _pool(config, "lenet5")
+    ours = build_network("lenet5", pool.options).eval()
+    theirs = notebook.as_released(pool, ours).eval()
     assert [type(layer).__name__ for layer in theirs[:9]] == [
         *["Conv2d", "BatchNorm2d", "ReLU", "MaxPool2d"] * 2,
         "Flatten",

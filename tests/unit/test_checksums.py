@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from adaptive_sharpness import checksums
+from adaptive_sharpness.study.running import checksums
 
 
 @pytest.fixture

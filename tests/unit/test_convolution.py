@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from adaptive_sharpness.convolution import PooledConvolution
+from adaptive_sharpness.architectures.fast.convolution import PooledConvolution
 
 CHANNELS = pytest.mark.parametrize("channels", [12, 16], ids=["its own", "torch's"])
 TRAINING = pytest.mark.parametrize("training", [True, False], ids=["training", "eval"])

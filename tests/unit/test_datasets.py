@@ -20,9 +20,8 @@ import pytest
 import scipy.sparse
 import torch
 
-from adaptive_sharpness import fetching
-from adaptive_sharpness.dataset import Nodes
-from adaptive_sharpness.datasets import cora, load
+from adaptive_sharpness.datasets import Nodes, cora
+from adaptive_sharpness.study.fetching.fetch import fetch
 
 ROOT = Path(__file__).parents[2]
 
@@ -173,13 +172,13 @@ def test_cora_is_the_same_from_the_planetoid_files(config, dataset, tmp_path):
     local = next(source for source in block["sources"] if "directory" in source)
     if not (ROOT / local["directory"] / "ind.cora.graph").exists():
         pytest.skip(f"no ind.cora.* in {local['directory']}, and no package registry has them")
-    fetching.fetch([{**local, "directory": str(ROOT / local["directory"])}], block["sha256"], tmp_path)
-    _assert_same(load("cora", tmp_path), dataset("cora"))
+    fetch([{**local, "directory": str(ROOT / local["directory"])}], block["sha256"], tmp_path)
+    _assert_same(cora.load(tmp_path), dataset("cora"))
 
 
 def test_cora_is_the_same_from_files_like_planetoids_written_from_the_graph(dataset, classes, tmp_path):
     _write_like_planetoid(tmp_path, dataset("cora").train, np.eye(7, dtype=np.int32)[classes])
-    _assert_same(load("cora", tmp_path), dataset("cora"))
+    _assert_same(cora.load(tmp_path), dataset("cora"))
 
 
 def _assert_same(found, wanted) -> None:

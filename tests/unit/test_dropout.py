@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from adaptive_sharpness.dropout import Dropout
-from adaptive_sharpness.randomness import default_generator
+from adaptive_sharpness.architectures.fast.dropout import Dropout
+from adaptive_sharpness.landscape.randomness import default_generator
 
 X = torch.arange(1.0, 100_001)
 

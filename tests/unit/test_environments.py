@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from fnmatch import fnmatch
 from itertools import chain
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
+from study import PARTS
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -81,3 +83,10 @@ def test_what_git_ignores_stays_out_of_the_container():
     ignored = {line.strip("/") for line in (ROOT / ".gitignore").read_text().split()}
     outside = set((ROOT / ".dockerignore").read_text().split())
     assert {"results", "logs", ".venv", ".snakemake", "data/raw", "data/local"} <= ignored & outside
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_all_that_a_study_needs_comes_along_into_the_container(part):
+    assert "COPY . .\n" in DOCKER
+    outside = [line.removeprefix("**/") for line in (ROOT / ".dockerignore").read_text().split()]
+    assert [pattern for pattern in outside if fnmatch(part, pattern)] == []

@@ -1,4 +1,4 @@
-"""Reliability against an analysis of variance, and the estimates from small shards worked out by hand."""
+"""The estimates from small shards worked out by hand."""
 
 import math
 
@@ -6,14 +6,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from adaptive_sharpness.estimates import estimates
-from adaptive_sharpness.reliability import reliability
+from adaptive_sharpness.stats.reliability import reliability
+from adaptive_sharpness.study.tables.estimates import estimates_table
 
-LABELS = {"protocol": "report", "architecture": "fcnn", "rho": "0.1"}
+LABELS = {"protocol": "report", "pool": "fcnn", "rho": 0.1}
 WORST = {0: [2, 4, 6], 1: [4, 4, 1], 2: [10, 0, 5]}
 PGA = {0: [1, 2], 1: [6, 0], 2: [3, 2]}
+BALLS = {name: [["pga", "apgd", "more"]] for name in ("fcnn", "gat")}
 COLUMNS = (
-    "protocol architecture measure rho models batches reliability reliability_of_one last_improvement"
+    "protocol pool measure rho quantity models batches reliability reliability_of_one last_improvement"
     " gain_from_doubling compared_with shared_batches share_of_best worst_share tau_of_rankings"
 )
 COMPARISON = ["compared_with", "shared_batches", "share_of_best", "worst_share", "tau_of_rankings"]
@@ -21,19 +22,26 @@ COMPARISON = ["compared_with", "shared_batches", "share_of_best", "worst_share",
 
 @pytest.fixture
 def measured(tmp_path):
-    """measured(measure, {seed: rises}): a shard as a measuring job writes it, a row a batch."""
+    """measured(measure, {seed: rises}): a shard as a measuring job writes it, a row a batch and quantity."""
 
-    def write(measure: str, rises: dict, ball: str = "ball", columns: dict | None = None, **labels) -> dict:
+    def write(
+        measure: str, rises: dict, columns: dict | None = None, name: str = "sharpness", headline: bool = True, **labels
+    ) -> str:
         path = tmp_path / f"{len(list(tmp_path.iterdir()))}.parquet"
         rows = [
-            {"seed": seed, "batch": batch, "sharpness": float(rise), "base_loss": 1.0 + batch}
+            {"seed": seed, "batch": batch, "value": float(rise), "base_loss": 1.0 + batch}
             for seed, values in rises.items()
             for batch, rise in enumerate(values)
         ]
-        pd.DataFrame(rows).assign(**(columns or {})).to_parquet(path, index=False)
-        return {**LABELS, "measure": measure, "ball": ball, **labels, "path": str(path)}
+        labels = {**LABELS, "measure": measure, "quantity": name, "headline": headline, **labels}
+        pd.DataFrame(rows).assign(**labels, **(columns or {})).to_parquet(path, index=False)
+        return str(path)
 
     return write
+
+
+def estimates(files, balls: dict = BALLS) -> pd.DataFrame:
+    return estimates_table(files, balls)
 
 
 def _row(table: pd.DataFrame, **labels) -> pd.Series:
@@ -41,100 +49,6 @@ def _row(table: pd.DataFrame, **labels) -> pd.Series:
     found = table[np.logical_and.reduce([table[name] == value for name, value in labels.items()])]
     assert len(found) == 1
     return found.iloc[0]
-
-
-def _draw(seed: int, models: int, batches: int) -> np.ndarray:
-    """Values with an effect of models, of batches, and noise."""
-    random = np.random.default_rng(seed)
-    return random.normal(5, 1, (models, 1)) + random.normal(0, 3, batches) + random.normal(0, 0.5, (models, batches))
-
-
-def _mean_squares(values: np.ndarray) -> tuple[float, float]:
-    """Of models and of residuals: what least squares on indicators of models and batches explains, and what not."""
-    models, batches = values.shape
-    model, batch = np.divmod(np.arange(values.size), batches)
-    of_models, of_batches = np.eye(models)[model], np.eye(batches)[batch]
-
-    def left(design: np.ndarray) -> float:
-        return ((values.ravel() - design @ np.linalg.lstsq(design, values.ravel(), rcond=None)[0]) ** 2).sum()
-
-    both = left(np.hstack([of_models, of_batches]))
-    return (left(of_batches) - both) / (models - 1), both / ((models - 1) * (batches - 1))
-
-
-# Reliability
-
-
-@pytest.mark.parametrize(("k", "wanted"), [(None, 8 / 9), (1, 4 / 5), (2, 8 / 9), (4, 16 / 17)])
-def test_reliability_of_a_case_by_hand(k, wanted):
-    """Residuals are all 1/2 in size, MSE 1; means 1.5 and 4.5, MSR 2 * 4.5; the variance of models (9 - 1) / 2."""
-    assert reliability(np.array([[1.0, 2.0], [3.0, 6.0]]), k=k) == pytest.approx(wanted, rel=1e-14)
-
-
-@pytest.mark.parametrize(("models", "batches"), [(2, 2), (7, 3), (4, 9)])
-def test_reliability_is_that_of_a_two_way_analysis_of_variance(models, batches):
-    """McGraw & Wong 1996, Table 4: ICC(C,k) = (MSR - MSE) / MSR, ICC(C,1) = (MSR - MSE) / (MSR + (k - 1) MSE)."""
-    values = _draw(models, models, batches)
-    between, residual = _mean_squares(values)
-    assert between > residual
-    assert reliability(values) == pytest.approx((between - residual) / between, rel=1e-10)
-    one = (between - residual) / (between + (batches - 1) * residual)
-    assert reliability(values, k=1) == pytest.approx(one, rel=1e-10)
-
-
-@pytest.mark.parametrize("k", [1, 2, 30])
-def test_reliability_of_k_batches_is_spearmans_and_browns_of_one(k):
-    values = _draw(3, 6, 5)
-    one = reliability(values, k=1)
-    assert reliability(values, k=k) == pytest.approx(k * one / (1 + (k - 1) * one), rel=1e-12)
-
-
-@pytest.mark.parametrize("k", [None, 1])
-def test_how_hard_a_batch_is_does_not_change_reliability(k):
-    values = _draw(4, 6, 5)
-    harder = values + np.array([0, 100, -7, 0.5, 3])
-    assert reliability(harder, k=k) == pytest.approx(reliability(values, k=k), rel=1e-10)
-
-
-def test_reliability_has_no_unit_and_no_order():
-    values = _draw(5, 6, 5)
-    shuffled = values[[3, 1, 5, 0, 2, 4]][:, [4, 0, 3, 1, 2]]
-    assert reliability(1e-6 * shuffled) == pytest.approx(reliability(values), rel=1e-10)
-
-
-def test_models_that_differ_by_the_same_on_every_batch_are_told_apart_with_certainty():
-    values = np.array([[0.0], [1.0], [3.0]]) + np.array([5.0, 2.0, 8.0, 1.0])
-    assert reliability(values) == reliability(values, k=1) == 1
-
-
-@pytest.mark.parametrize("k", [None, 1, 2, 3, 100])
-def test_where_batches_explain_all_differences_between_means_reliability_is_0(k):
-    """The estimate of the variance of models is negative; with k above the number of batches it would give above 1."""
-    assert reliability(np.array([[1.0, 2.0], [2.0, 1.0], [1.2, 2.1]]), k=k) == 0
-    assert reliability(np.array([[0.1, 0.2, 0.3], [0.3, 0.1, 0.2]]), k=k) == 0
-
-
-@pytest.mark.parametrize("shape", [(0, 5), (1, 5), (5, 1), (1, 1)])
-def test_one_model_or_one_batch_has_no_reliability(shape):
-    assert math.isnan(reliability(np.arange(math.prod(shape), dtype=float).reshape(shape)))
-
-
-@pytest.mark.parametrize("value", [0, 1, 0.1, 1 / 3])
-@pytest.mark.parametrize("shape", [(2, 2), (3, 5), (3, 11)])
-def test_equal_values_have_no_reliability(value, shape):
-    """Rounded, the mean of many times 0.1 need not be 0.1, and a share of what is left is any number."""
-    assert math.isnan(reliability(np.full(shape, value, dtype=float)))
-
-
-def test_models_that_are_equal_on_every_batch_have_no_reliability():
-    values = np.random.default_rng(100).random(100)
-    assert math.isnan(reliability(np.tile(values, (50, 1))))
-
-
-def test_a_value_that_is_no_number_is_not_hidden():
-    values = _draw(6, 4, 3)
-    values[1, 2] = math.nan
-    assert math.isnan(reliability(values))
 
 
 # A row a pool
@@ -147,7 +61,7 @@ def test_a_row_describes_its_pool(measured):
     wanted = {"models": 2, "batches": 2, "reliability": 8 / 9, "reliability_of_one": 4 / 5}
     wanted |= {"last_improvement": 0.8, "gain_from_doubling": 0.2, "rho": 0.1}
     assert {name: row[name] for name in wanted} == pytest.approx(wanted, rel=1e-14)
-    assert (row["protocol"], row["architecture"], row["measure"]) == ("report", "fcnn", "worst_case")
+    assert (row["protocol"], row["pool"], row["measure"]) == ("report", "fcnn", "worst_case")
 
 
 def test_the_columns_are_those_that_are_documented(measured):
@@ -171,10 +85,10 @@ def test_one_noisy_base_loss_for_all_batches_is_not_taken_for_a_difference_betwe
 
 
 def test_pools_stand_once_and_in_the_order_of_the_shards(measured):
-    labels = [{"rho": "0.5"}, {"rho": "0.2"}, {"architecture": "gat"}, {"protocol": "other"}]
+    labels = [{"rho": 0.5}, {"rho": 0.2}, {"pool": "gat"}, {"protocol": "other"}]
     shards = [measured("a", {seed: [1, 2]}, **each) for seed in (1, 0) for each in labels]
     table = estimates(iter(shards))
-    assert list(zip(table["protocol"], table["architecture"], table["rho"], strict=True)) == [
+    assert list(zip(table["protocol"], table["pool"], table["rho"], strict=True)) == [
         ("report", "fcnn", 0.5),
         ("report", "fcnn", 0.2),
         ("report", "gat", 0.1),
@@ -217,8 +131,8 @@ def test_batches_are_matched_by_their_number_and_not_by_their_place(measured):
     """As in a parquet whose rows another reader has sorted."""
     shards = [measured("pga", PGA), measured("apgd", WORST)]
     wanted = estimates(shards)
-    rows = pd.read_parquet(shards[1]["path"])
-    rows.sample(frac=1, random_state=0).to_parquet(shards[1]["path"], index=False)
+    rows = pd.read_parquet(shards[1])
+    rows.sample(frac=1, random_state=0).to_parquet(shards[1], index=False)
     pd.testing.assert_frame_equal(estimates(shards), wanted)
 
 
@@ -279,16 +193,30 @@ def test_of_three_measures_the_best_is_that_of_all(measured):
     assert list(table["compared_with"]) == ["apgd, more", "pga, more", "pga, apgd"]
 
 
-@pytest.mark.parametrize("other", [{"ball": "l2"}, {"rho": "0.2"}, {"architecture": "gat"}, {"protocol": "other"}])
-def test_pools_of_another_ball_or_rho_or_network_are_not_compared(measured, other):
+@pytest.mark.parametrize("other", [{"rho": 0.2}, {"pool": "gat"}, {"protocol": "other"}])
+def test_measurements_of_another_rho_or_pool_are_not_compared(measured, other):
     table = estimates([measured("pga", PGA), measured("apgd", WORST, **other)])
     assert len(table) == 2
     assert table[COMPARISON].isna().all(axis=None)
 
 
+@pytest.mark.parametrize("balls", [{"fcnn": [["pga", "one"], ["apgd", "other"]]}, {"gat": [["pga", "apgd"]]}, {}])
+def test_measures_of_another_ball_are_not_compared(measured, balls):
+    table = estimates([measured("pga", PGA), measured("apgd", WORST)], balls)
+    assert len(table) == 2
+    assert table[COMPARISON].isna().all(axis=None)
+
+
+def test_each_ball_of_a_pool_is_compared_by_itself(measured):
+    shards = [measured(name, values) for name, values in (("a", PGA), ("b", WORST), ("c", WORST), ("d", PGA))]
+    table = estimates(shards, {"fcnn": [["a", "c"], ["b", "d"]]})
+    assert list(table["compared_with"]) == ["c", "d", "a", "b"]
+    assert table["worst_share"].tolist() == pytest.approx([2.5 / 6, 4 / 5, 4 / 5, 2.5 / 6], rel=1e-14)
+
+
 def test_at_every_rho_it_is_compared_anew(measured):
     shards = [measured("pga", PGA), measured("apgd", WORST)]
-    shards += [measured("pga", WORST, rho="0.2"), measured("apgd", WORST, rho="0.2")]
+    shards += [measured("pga", WORST, rho=0.2), measured("apgd", WORST, rho=0.2)]
     table = estimates(shards)
     assert _row(table, measure="pga", rho=0.1)["worst_share"] == pytest.approx(2.5 / 6, rel=1e-14)
     assert _row(table, measure="pga", rho=0.2)["worst_share"] == pytest.approx(1, rel=1e-14)
@@ -296,7 +224,7 @@ def test_at_every_rho_it_is_compared_anew(measured):
 
 
 def test_measures_without_a_ball_are_described_and_not_compared(measured):
-    table = estimates([measured("average_case", PGA, ball=""), measured("another", WORST, ball="")])
+    table = estimates([measured("average_case", PGA), measured("another", WORST)], {})
     assert table[[*COMPARISON, "last_improvement", "gain_from_doubling"]].isna().all(axis=None)
     assert list(table["models"]) == [3, 3]
 
@@ -304,7 +232,7 @@ def test_measures_without_a_ball_are_described_and_not_compared(measured):
 @pytest.mark.filterwarnings("error::FutureWarning")
 def test_a_measure_without_a_radius_stands_beside_the_others(measured):
     improvement = {"last_improvement": 0.5}
-    shards = [measured("hessian", WORST, ball="", rho="none"), measured("pga", PGA, columns=improvement)]
+    shards = [measured("hessian", WORST, rho=math.nan), measured("pga", PGA, columns=improvement)]
     table = estimates([*shards, measured("apgd", WORST, columns=improvement)])
     assert list(table["measure"]) == ["hessian", "pga", "apgd"]
     assert math.isnan(table["rho"][0])
@@ -316,8 +244,8 @@ def test_a_measure_without_a_radius_stands_beside_the_others(measured):
 
 def test_a_measure_without_a_radius_may_stand_alone(measured):
     shards = [
-        measured("hessian", {1: WORST[1]}, ball="", rho="none"),
-        measured("hessian", WORST | {1: [3, 3, 3]}, ball="", rho="none", architecture="gat"),
+        measured("hessian", {1: WORST[1]}, rho=math.nan),
+        measured("hessian", WORST | {1: [3, 3, 3]}, rho=math.nan, pool="gat"),
     ]
     table = estimates(shards)
     assert list(table["models"]) == [1, 3]
@@ -327,3 +255,46 @@ def test_a_measure_without_a_radius_may_stand_alone(measured):
 def test_a_batch_that_was_measured_twice_is_refused(measured):
     with pytest.raises(ValueError, match=r"^Index contains duplicate entries, cannot reshape$"):
         estimates([measured("pga", PGA), measured("pga", {1: PGA[1]})])
+
+
+# Quantities
+
+
+def test_each_quantity_has_a_row_with_its_own_reliability(measured):
+    columns = {"last_improvement": 0.5, "gain_from_doubling": 0.1}
+    shards = [measured("pga", WORST, columns), measured("pga", PGA, columns, name="first_order", headline=False)]
+    table = estimates(shards)
+    assert table[["quantity", "models", "batches"]].to_numpy().tolist() == [["sharpness", 3, 3], ["first_order", 3, 2]]
+    for (_, row), values in zip(table.iterrows(), (WORST, PGA), strict=True):
+        assert row["reliability"] == reliability(np.array(list(values.values()), dtype=float))
+
+
+def test_how_hard_a_measure_searched_and_how_near_it_came_is_said_of_its_headline_alone(measured):
+    shards = []
+    for measure in ("pga", "apgd"):
+        shards.append(measured(measure, PGA, {"last_improvement": 0.5, "gain_from_doubling": 0.1}))
+        shards.append(measured(measure, WORST, {"last_improvement": 0.5}, name="first_order", headline=False))
+    table = estimates(shards)
+    said = ["last_improvement", "gain_from_doubling", *COMPARISON]
+    assert table.loc[table["quantity"] == "sharpness", said].notna().all(axis=None)
+    assert table.loc[table["quantity"] == "first_order", said].isna().all(axis=None)
+    assert _row(table, measure="pga", quantity="sharpness")["share_of_best"] == 1
+
+
+@pytest.mark.parametrize("name", ["sharpness", "lambda_max"])
+def test_a_model_without_a_quantity_counts_as_one_without_a_number(measured, name):
+    """As one with a loss that is not finite, of which a measuring job knows no quantity, not even by name."""
+    unknown = dict.fromkeys(("quantity", "value", "base_loss"))
+    lost = measured("pga", {7: [0, 0]}, headline=True)
+    pd.read_parquet(lost).assign(**unknown).astype({"value": float, "base_loss": float}).to_parquet(lost, index=False)
+    found, wanted = estimates([measured("pga", PGA, name=name), lost]), estimates([measured("pga", PGA, name=name)])
+    assert list(found["quantity"]) == [name]
+    pd.testing.assert_frame_equal(found, wanted)
+
+
+@pytest.mark.filterwarnings("error")
+def test_where_no_model_has_a_quantity_it_is_called_sharpness(measured):
+    lost = measured("pga", {7: [0, 0], 8: [0, 0]})
+    pd.read_parquet(lost).assign(quantity=None, value=math.nan).to_parquet(lost, index=False)
+    [row] = estimates([lost]).to_dict("records")
+    assert (row["quantity"], row["models"]) == ("sharpness", 0)

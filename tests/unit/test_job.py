@@ -1,4 +1,4 @@
-"""What every job does first. `start` changes the whole process, so that it is tested in processes of its own."""
+"""What every job does first and last. `start` changes the whole process, so it is tested in processes of its own."""
 
 import hashlib
 import json
@@ -11,11 +11,11 @@ import sys
 import pytest
 import torch
 
-from adaptive_sharpness import job
+from adaptive_sharpness.study.running import checksums, job
 
 
 def run(code: str, log) -> subprocess.CompletedProcess:
-    code = f"import logging, sys\nfrom adaptive_sharpness import job\n{code}"
+    code = f"import logging, sys\nfrom adaptive_sharpness.study.running import job\n{code}"
     return subprocess.run([sys.executable, "-c", code, log], capture_output=True, text=True)
 
 
@@ -97,7 +97,7 @@ print((faults() - before) / 20)
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the system's memory allocator is not glibc's")
 def test_a_job_keeps_the_memory_of_a_step_for_the_next_one():
-    keep = "from adaptive_sharpness import job; job.keep_memory()"
+    keep = "from adaptive_sharpness.study.running import job; job.keep_memory()"
     # glibc's thresholds at a program's start, which it raises when it sees fit; so the first never keeps anything.
     glibc = {**os.environ, "MALLOC_MMAP_THRESHOLD_": "131072", "MALLOC_TRIM_THRESHOLD_": "131072"}
     plain, kept = (
@@ -117,9 +117,8 @@ def test_a_job_that_outlives_its_run_ends_when_another_run_begins(tmp_path, then
     run = tmp_path / ".snakemake/run.json"
     run.parent.mkdir()
     run.write_text("the same run")
-    code = (
-        "from adaptive_sharpness import job; import time; job.start('log'); print('begun', flush=True); time.sleep(4)"
-    )
+    code = "from adaptive_sharpness.study.running import job; import time; job.start('log'); "
+    code += "print('begun', flush=True); time.sleep(4)"
     process = subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path, stdout=subprocess.PIPE, text=True)
     assert process.stdout.readline() == "begun\n"
     run.write_text(then) if then else run.unlink()
@@ -139,7 +138,8 @@ print(pages(special))
 
 
 def test_a_job_has_read_the_constants_of_special_cases_before_it_computes():
-    touch = "from adaptive_sharpness import job; import torch; torch.set_num_threads(1); job.touch_constants()"
+    touch = "from adaptive_sharpness.study.running import job; "
+    touch += "import torch; torch.set_num_threads(1); job.touch_constants()"
     plain, touched = (
         int(subprocess.check_output([sys.executable, "-c", code]))
         for code in ("import torch; torch.set_num_threads(1)" + PAGES_OF_SPECIAL_CASES, touch + PAGES_OF_SPECIAL_CASES)
@@ -150,11 +150,11 @@ def test_a_job_has_read_the_constants_of_special_cases_before_it_computes():
 
 
 def test_a_job_without_a_gpu_computes_on_the_cpu():
-    assert job.device(0) == torch.device("cpu")
+    assert job.Here(0, "plugins").device == torch.device("cpu")
 
 
 def test_a_job_with_a_gpu_computes_on_it_where_there_is_one():
-    assert job.device(1).type == ("cuda" if torch.cuda.is_available() else "cpu")
+    assert job.Here(1, "plugins").device.type == ("cuda" if torch.cuda.is_available() else "cpu")
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
@@ -163,7 +163,7 @@ def test_as_many_gpus_are_found_as_torch_sees():
 
 
 def test_a_row_says_where_and_with_which_versions_it_was_computed():
-    row = job.provenance(torch.device("cpu"))
+    row = job.Here(0, "plugins").provenance()
     assert row["device"] == "cpu"
     for part in (
         f"python {platform.python_version()}",
@@ -176,10 +176,78 @@ def test_a_row_says_where_and_with_which_versions_it_was_computed():
 
 def test_a_checkpoint_says_what_it_was_made_from(tmp_path):
     (tmp_path / "data").write_bytes(b"rows")
-    block = {"loss": "mse_loss", "training": {"rate": 0.1}}
-    said = job.made_from(block, str(tmp_path / "data"))
-    assert json.loads(said["architecture"]) == block
+    pool = {"loss": "mse_loss", "training": {"optimiser": {"name": "SGD", "lr": 0.1}}}
+    said = job.made_from(pool, str(tmp_path / "data"))
+    assert json.loads(said["pool"]) == pool
     assert said["dataset"] == hashlib.sha256(b"rows").hexdigest()
     assert re.fullmatch(r"\d+\.\d+\.\d+", said["torch"])  # without +cpu or +cu130: a device's build is no other version
     assert torch.__version__.startswith(said["torch"])
-    assert job.made_from(dict(reversed(block.items())), str(tmp_path / "data")) == said
+    assert job.made_from(dict(reversed(pool.items())), str(tmp_path / "data")) == said
+
+
+IN_A_PLUGIN = """
+import sys
+from adaptive_sharpness import plugins
+from adaptive_sharpness.study.running import job
+job.start(sys.argv[1], folder="mine")
+plugins.resolve("measures", "broken", "mine")()
+"""
+
+
+def test_an_error_inside_of_the_users_plug_in_says_where(tmp_path):
+    (tmp_path / "mine/measures").mkdir(parents=True)
+    body = "import json\n\n\ndef broken():\n    return json.loads('{')\n"
+    (tmp_path / "mine/measures/broken.py").write_text(body)
+    done = subprocess.run([sys.executable, "-c", IN_A_PLUGIN, "job.log"], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert re.fullmatch(r"JSONDecodeError: .* \(mine/measures/broken\.py, line 5\)\n", done.stderr)
+    assert done.stderr.rstrip("\n") in (tmp_path / "job.log").read_text()
+
+
+RUNNING = """
+import logging, sys, types
+from adaptive_sharpness.study.running import job
+snakemake = types.SimpleNamespace(
+    input=["in.txt"], output=["out.txt"], log=["job.log"], threads=1, resources={"gpu": 1}, config={"plugins": "mine"}
+)
+with job.running(snakemake) as here:
+    print(here.gpu, here.folder)
+    open("out.txt", "w").write("made")
+    logging.info("within")
+    exec(sys.argv[1])
+"""
+
+
+def _run_within(folder, code: str = "") -> subprocess.CompletedProcess:
+    """A job that reads in.txt and writes out.txt in a folder."""
+    return subprocess.run([sys.executable, "-c", RUNNING, code], cwd=folder, capture_output=True, text=True)
+
+
+@pytest.fixture
+def recorded(tmp_path):
+    """A folder with an input whose hash lies beside it."""
+    (tmp_path / "in.txt").write_text("given")
+    checksums.record([tmp_path / "in.txt"])
+    return tmp_path
+
+
+def test_a_job_knows_where_it_runs_and_what_it_writes_is_recorded(recorded):
+    done = _run_within(recorded)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "1 mine\n", "")
+    assert (recorded / "out.txt.sha256").read_text() == f"{checksums.sha256(recorded / 'out.txt')}  out.txt\n"
+    assert (recorded / "job.log").read_text().endswith(" within\n")
+
+
+def test_a_job_whose_input_was_damaged_does_nothing(recorded):
+    (recorded / "in.txt").write_text("other")
+    done = _run_within(recorded)
+    assert done.returncode == 1
+    assert re.fullmatch(r"OSError: in\.txt: damaged since it was written: .*: delete it and rerun\n", done.stderr)
+    assert done.stderr.rstrip("\n") in (recorded / "job.log").read_text()
+    assert not (recorded / "out.txt").exists()
+
+
+def test_what_a_job_that_fails_has_written_is_not_recorded(recorded):
+    done = _run_within(recorded, "raise RuntimeError('half')")
+    assert (done.returncode, done.stderr) == (1, "RuntimeError: half\n")
+    assert not (recorded / "out.txt.sha256").exists()

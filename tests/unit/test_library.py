@@ -3,6 +3,7 @@
 One network is torchvision's, with batch norm and a DataLoader; the other torch_geometric's, on batches of graphs.
 """
 
+import pkgutil
 import random
 import subprocess
 import sys
@@ -21,7 +22,8 @@ from torch_geometric.loader import DataLoader as GraphLoader
 from torch_geometric.nn import GIN, global_add_pool
 from torchvision.models import squeezenet1_1
 
-from adaptive_sharpness import average_case, hessian, worst_case
+import adaptive_sharpness
+from adaptive_sharpness import average_case, hessian, stats, worst_case
 
 Case = tuple[nn.Module, Callable, Iterable]
 
@@ -210,3 +212,68 @@ def test_the_library_needs_torch_and_numpy_alone():
         assert measure(torch.nn.Linear(2, 1).eval(), torch.nn.functional.mse_loss, batch, rho=0.1).sharpness >= 0
     """
     subprocess.run([sys.executable, "-c", textwrap.dedent(code)], check=True)
+
+
+def _run(code: str) -> subprocess.CompletedProcess:
+    return subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True)
+
+
+BLOCKED = """
+import sys
+
+
+class Blocked:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in {names}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+
+
+sys.meta_path.insert(0, Blocked())
+"""
+
+
+@pytest.mark.parametrize(
+    ("measure", "missing"),
+    [
+        ("worst_case", "torch"),
+        ("average_case", "torch"),
+        ("hessian", "torch"),
+        ("hessian", "curvlinops"),
+    ],
+)
+def test_a_measure_whose_packages_are_not_installed_says_in_one_line_how_to_install_them(measure, missing):
+    run = _run(BLOCKED.format(names=[missing]) + f"from adaptive_sharpness import {measure}")
+    assert run.returncode == 1
+    wanted = f"{measure}: got no {missing}, wanted it installed: pip install 'adaptive-sharpness[library]'"
+    assert run.stderr.splitlines()[-1] == f"ImportError: {wanted}"
+    assert "ModuleNotFoundError" not in run.stderr
+
+
+def test_without_curvlinops_the_other_measures_are_there():
+    run = _run(BLOCKED.format(names=["curvlinops"]) + "from adaptive_sharpness import average_case, worst_case")
+    assert run.returncode == 0, run.stderr
+
+
+def test_another_package_that_is_missing_is_named_by_python_itself():
+    run = _run(BLOCKED.format(names=["scipy"]) + "from adaptive_sharpness import hessian")
+    assert run.returncode == 1
+    assert run.stderr.splitlines()[-1].startswith("ModuleNotFoundError: No module named 'scipy")
+
+
+def test_the_package_and_its_statistics_do_without_torch():
+    """Not only are they quicker so: they need not have it installed."""
+    modules = [f"adaptive_sharpness.stats.{module.name}" for module in pkgutil.iter_modules(stats.__path__)]
+    assert len(modules) > 5
+    names = ["torch", "torch_geometric", "torchvision", "curvlinops"]
+    lines = [f"import {module}" for module in ("adaptive_sharpness", "adaptive_sharpness.stats", *modules)]
+    code = "\n".join([*lines, f"assert not set({names}) & set(sys.modules)"])
+    for before in ("import sys\n", BLOCKED.format(names=names)):
+        run = _run(before + code)
+        assert run.returncode == 0, run.stderr
+
+
+def test_the_package_lists_its_measures_and_has_no_other_names():
+    assert adaptive_sharpness.__all__ == ["average_case", "hessian", "worst_case"]
+    assert set(adaptive_sharpness.__all__) < set(dir(adaptive_sharpness))
+    with pytest.raises(AttributeError, match=r"^module 'adaptive_sharpness' has no attribute 'best_case'$"):
+        adaptive_sharpness.best_case  # noqa: B018

@@ -7,9 +7,9 @@ from torch import Tensor
 from torch.nn import functional
 from torch_geometric.nn import GAT
 
-from adaptive_sharpness import architectures
-from adaptive_sharpness.dataset import Nodes
-from adaptive_sharpness.neighbourhood import Neighbourhood
+from adaptive_sharpness.datasets import Nodes, Rows
+from adaptive_sharpness.study.measuring.neighbourhood import Neighbourhood, visible_part
+from adaptive_sharpness.study.training.networks import build_network
 
 BATCHES = [torch.tensor([3]), torch.tensor([0, 2, 2]), torch.arange(12)]
 
@@ -52,7 +52,7 @@ def test_one_hop_less_than_layers_is_not_enough(nodes):
 
 def test_on_cora_it_is_the_reports_network(dataset):
     cora = dataset("cora").train
-    network = architectures.build("gat", {}).eval()
+    network = build_network("gat", {}).eval()
     index = torch.arange(0, 140, 3)
     found, wanted = (
         _outputs_and_gradients(split, network, index) for split in (Neighbourhood(cora, 2), cora.within(2))
@@ -88,3 +88,28 @@ def test_targets_and_losses_are_those_of_the_nodes(nodes):
     assert len(split) == 12
     found, wanted = (each.loss(functional.cross_entropy, network, BATCHES[1]) for each in (split, nodes.within(2)))
     assert torch.equal(found, wanted)
+
+
+def test_without_hops_a_split_stays_as_it_is(nodes):
+    assert visible_part(nodes, _network(2), None, None) is nodes
+
+
+@pytest.mark.parametrize("stacked", [None, 1, 2])
+def test_with_hops_a_network_sees_its_part_problems_that_are_solved_at_once_the_same(nodes, stacked):
+    part, network, index = visible_part(nodes, _network(2), 2, stacked), _network(2), BATCHES[1]
+    assert type(part) is (Nodes if stacked == 2 else Neighbourhood)
+    torch.testing.assert_close(part.apply(network, index), nodes.apply(network, index), rtol=1e-4, atol=1e-5)
+    assert torch.equal(part.targets, nodes.targets)
+
+
+@pytest.mark.parametrize("stacked", [1, 2])
+def test_fewer_hops_than_a_network_has_layers_are_refused(nodes, stacked):
+    wanted = r"^hops: got 2, wanted as many as the network has message passing layers: outputs differ$"
+    with pytest.raises(ValueError, match=wanted):
+        visible_part(nodes, _network(3), 2, stacked)
+
+
+def test_hops_of_what_is_no_graph_are_refused():
+    rows = Rows(torch.ones(3, 2), torch.ones(3, 1), shift=torch.tensor(0.0), scale=torch.tensor(1.0))
+    with pytest.raises(ValueError, match=r"^hops: got 2, wanted none: the data set is no graph$"):
+        visible_part(rows, torch.nn.Linear(2, 1), 2, None)

@@ -8,8 +8,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from adaptive_sharpness.architectures import build
-from adaptive_sharpness.objective import Objective, is_pair
+from adaptive_sharpness.landscape.objective import Objective, is_pair
+from adaptive_sharpness.study.training.networks import build_network
 
 IMAGES = torch.randn(30, 1, 28, 28, generator=torch.Generator().manual_seed(0)).double()
 CLASSES = torch.arange(30) % 10
@@ -33,7 +33,7 @@ def network() -> nn.Module:
     """LeNet-5, small, with running statistics that differ from those of any batch."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        built = build("lenet5", {"channels": (2, 3), "widths": (8, 6)}).double().eval()
+        built = build_network("lenet5", {"channels": (2, 3), "widths": (8, 6)}).double().eval()
         for layer in built.modules():
             if isinstance(layer, nn.BatchNorm2d):
                 layer.running_mean.uniform_(-1, 1)

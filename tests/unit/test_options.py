@@ -7,7 +7,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from adaptive_sharpness import options
+from adaptive_sharpness.landscape import options
 
 
 @pytest.mark.parametrize("rho", [0, 0.0, 1, 0.3, 1e300, Fraction(1, 3), np.float64(0.1), np.float32(0.1)])

@@ -3,37 +3,38 @@
 import base64
 import math
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from adaptive_sharpness import figures, page
+from adaptive_sharpness.study.report.drawings import Drawing, draw_figures, save_drawings
+from adaptive_sharpness.study.report.page import render_page, replication_rows
+from adaptive_sharpness.study.report.tables import Tables
+from adaptive_sharpness.study.tables.columns import Column
+from adaptive_sharpness.study.tables.tau import statistic_columns
 
-ROW = {"protocol": "report", "architecture": "fcnn", "measure": "report_pga", "rho": 0.025, "n": 50}
-ROW |= {"sharpness_mean": 0.0912, "sharpness_sd": 0.0123, "share_negative": 0.04}
+LABELS = {"protocol": "report", "pool": "fcnn", "measure": "report_pga", "rho": 0.025, "quantity": "sharpness"}
+ROW = {**LABELS, "headline": True, "n": 50, "value_mean": 0.0912, "value_sd": 0.0123, "share_negative": 0.04}
 ROW |= {"test_loss_mean": 0.4871, "test_loss_sd": 0.0211, "tau": 0.35, "tau_low": 0.151, "tau_high": 0.5221}
 ROW |= {"p_value": 0.0003, "published_tau": -0.311, "z": 4.976}
 STATISTICS = {"p_holm": 0.0412, "p_max_t": 0.0007, "partial_tau_gaussian": -0.1234, "tau_gap": 0.2222}
 STATISTICS |= {"partial_tau_gaussian_low": -0.3456, "partial_tau_gaussian_high": 0.1111}
 STATISTICS |= {"noise_ceiling": 0.6543, "smallest_detectable_tau": 0.2661, "equivalence_p": 0.91, "reason": math.nan}
-TRUST = {
-    "protocol": "report",
-    "architecture": "fcnn",
-    "measure": "report_pga",
-    "rho": 0.025,
-    "models": 50,
-    "batches": 7,
-}
+TRUST = {**LABELS, "models": 50, "batches": 7}
 TRUST |= {"reliability": 0.8912, "reliability_of_one": 0.14, "last_improvement": 0.754, "gain_from_doubling": 0.0123}
 TRUST |= {"compared_with": "worst_case", "shared_batches": 7, "share_of_best": 0.4312, "worst_share": 0.0511}
 TRUST = pd.DataFrame([TRUST | {"tau_of_rankings": 0.7712}])
 UNKNOWN = ("last_improvement", "gain_from_doubling", "share_of_best", "worst_share", "tau_of_rankings")
 NO_TAU = dict.fromkeys(("tau", "tau_low", "tau_high", "p_value", "z"), math.nan)
-RUNG = {"architecture": "fcnn", "rung": 1, "switch": "crossed_clamp", "describes": "bounds", "protocol": "released"}
+RUNG = {"pool": "fcnn", "rung": 1, "switch": "crossed_clamp", "describes": "bounds", "protocol": "released"}
 RUNG |= {"measure": "released", "rho": 0.025, "n": 50, "tau": 0.3, "tau_low": 0.1, "tau_high": 0.5, "same_pool": True}
 RUNG |= {"delta_tau": -0.25, "delta_low": -0.4, "delta_high": -0.1, "sharpness_mean": 0.05, "test_loss_mean": 0.48}
 LADDER = pd.DataFrame([{**RUNG, "rung": 0, **dict.fromkeys(("delta_tau", "delta_low", "delta_high"), math.nan)}, RUNG])
+COLUMNS = statistic_columns("no such folder")
+RUNS = pd.DataFrame([{**LABELS, "headline": True, "value": 1.0, "test_loss": 2.0, "train_loss": 0.5}])
 REPLICATION, EVERY, NEAR = "Beside what is published", "Every tau", "How near the measures come to what they mean"
 STEPS = "From the released code to the text, a switch at a time"
 
@@ -76,8 +77,14 @@ class Reader(HTMLParser):
         return [row[headings.index(heading)] for row in rows]
 
 
-def read(*rows: dict, trust=TRUST.iloc[:0], drawn=(), made_by=(), ladder=None) -> Reader:
-    return Reader(page.render(pd.DataFrame(rows), trust, drawn, dict(made_by), ladder))
+def page(tau: pd.DataFrame, trust=TRUST.iloc[:0], drawn=(), made_by=(), ladder=None, columns=COLUMNS) -> str:
+    """Drawings lie in the folder that they were saved in."""
+    drawings, folder = drawn or ((), Path())
+    return render_page(Tables(RUNS, tau, trust, ladder), columns, drawings, folder, dict(made_by))
+
+
+def read(*rows: dict, **more) -> Reader:
+    return Reader(page(pd.DataFrame(rows), **more))
 
 
 def cells(reader: Reader, table: str, row: int = 0) -> dict[str, str]:
@@ -86,27 +93,22 @@ def cells(reader: Reader, table: str, row: int = 0) -> dict[str, str]:
     return dict(zip(headings, rows[row], strict=True))
 
 
-@pytest.fixture
-def drawn(tmp_path):
-    """A real figure of each kind."""
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory) -> tuple[list[Drawing], Path]:
+    """A real figure of each kind, and the folder with their files."""
+    folder = tmp_path_factory.mktemp("figures")
     tau = pd.DataFrame([ROW | STATISTICS, {**ROW, **STATISTICS, "rho": 0.05, "published_tau": math.nan}])
-    runs = pd.DataFrame([ROW]).assign(sharpness=1.0, test_loss=2.0, train_loss=0.5)
-    pool = {"protocol": "report", "measure": "report_pga"}
-    labels = [{**pool, "name": "test_loss_vs_sharpness"}, {**pool, "name": "tau_vs_rho"}]
-    labels += [{"protocol": "report", "name": "share_of_best"}, {"protocol": "report", "name": "trust"}]
-    kinds = [figures.scatter(runs, tau), figures.tau_against_rho(tau), figures.share_of_best(TRUST)]
-    kinds += [figures.trust(tau), figures.ladder(LADDER, {"fcnn": -0.311})]
-    paths = [str(tmp_path / str(number)) for number in range(len(kinds))]
-    for figure, path in zip(kinds, paths, strict=True):
-        figures.save(figure, f"{path}.png", f"{path}.svg")
-    labels.append({"name": "ladder"})
-    return [{**label, "path": f"{path}.svg"} for label, path in zip(labels, paths, strict=True)]
+    drawings = draw_figures(Tables(RUNS, tau, TRUST), "no such folder")
+    drawings += [each for each in draw_figures(Tables(RUNS, tau, TRUST, LADDER), folder) if each.name == "ladder"]
+    save_drawings(drawings, folder)
+    assert len({each.name for each in drawings}) == len(drawings) == 5
+    return drawings, folder
 
 
 def test_the_page_loads_nothing_from_elsewhere(drawn):
-    html = page.render(pd.DataFrame([ROW]), TRUST, drawn, {}, LADDER)
+    html = page(pd.DataFrame([ROW]), TRUST, drawn, ladder=LADDER)
     reader = Reader(html)
-    assert len(reader.loaded) == len(drawn)
+    assert len(reader.loaded) == len(drawn[0])
     assert all(source.startswith("data:image/svg+xml;base64,") for source in reader.loaded)
     assert not {"script", "link", "iframe", "object", "embed", "base"} & set(reader.tags)
     assert not re.search(r"url\(|@import|@font-face", html)
@@ -115,10 +117,8 @@ def test_the_page_loads_nothing_from_elsewhere(drawn):
 def test_the_figures_inside_are_whole_each_once_and_load_nothing_either(drawn):
     sources = read(ROW, trust=TRUST, drawn=drawn, ladder=LADDER).loaded
     inside = [base64.b64decode(each.removeprefix("data:image/svg+xml;base64,"), validate=True) for each in sources]
-    files = []
-    for figure in drawn:
-        with open(figure["path"], "rb") as file:
-            files.append(file.read())
+    drawings, folder = drawn
+    files = [(folder / f"{drawing.file}.svg").read_bytes() for drawing in drawings]
     assert sorted(inside) == sorted(files)
     for svg in map(bytes.decode, inside):
         assert all(target.startswith(("#", "data:")) for target in re.findall(r'href="([^"]*)"', svg))
@@ -126,9 +126,9 @@ def test_the_figures_inside_are_whole_each_once_and_load_nothing_either(drawn):
 
 
 def test_every_figure_has_a_caption_and_an_alternative_text(drawn):
-    html = page.render(pd.DataFrame([ROW]), TRUST, drawn, {}, LADDER)
+    html = page(pd.DataFrame([ROW]), TRUST, drawn, ladder=LADDER)
     captions = re.findall(r"<figcaption>(.*?)</figcaption>", html, re.DOTALL)
-    assert len(captions) == len(re.findall(r'alt="[^"]{20,}"', html)) == len(drawn)
+    assert len(captions) == len(re.findall(r'alt="[^"]{20,}"', html)) == len(drawn[0])
     assert all(len(re.sub("<b>.*</b>", "", caption)) > 80 for caption in captions)
 
 
@@ -148,12 +148,13 @@ def test_the_page_opens_with_three_sentences():
 
 def test_a_row_shows_what_the_table_holds():
     assert cells(read(ROW | STATISTICS), EVERY) == {
-        "network": "fcnn",
+        "pool": "fcnn",
         "protocol": "report",
         "measure": "report_pga",
         "ρ": "0.025",
+        "quantity": "sharpness",
         "n": "50",
-        "sharpness": "0.0912 ± 0.012",
+        "value": "0.0912 ± 0.012",
         "below 0": "4 %",
         "test loss": "0.4871 ± 0.021",
         "τ": "+0.350",
@@ -174,7 +175,7 @@ def test_a_row_shows_what_the_table_holds():
 
 def test_a_replication_shows_the_published_tau_beside_ours():
     assert cells(read(ROW), REPLICATION) == {
-        "network": "fcnn",
+        "pool": "fcnn",
         "published τ": "−0.311",
         "τ": "+0.350",
         "95 % interval": "+0.151 to +0.522",
@@ -188,9 +189,9 @@ def test_a_replication_shows_the_published_tau_beside_ours():
     }
 
 
-def test_replications_are_those_with_a_published_tau_a_networks_together():
+def test_replications_are_those_with_a_published_tau_a_pools_together():
     rows = [
-        {**ROW, "protocol": protocol, "architecture": name, "tau": tau, "published_tau": published}
+        {**ROW, "protocol": protocol, "pool": name, "tau": tau, "published_tau": published}
         for protocol, name, tau, published in [
             ("report", "lenet5", 0.1, -0.18),
             ("report", "fcnn", 0.2, -0.311),
@@ -200,13 +201,13 @@ def test_replications_are_those_with_a_published_tau_a_networks_together():
         ]
     ]
     reader = read(*rows)
-    assert reader.column(REPLICATION, "network") == ["lenet5", "lenet5", "fcnn", "fcnn"]
+    assert reader.column(REPLICATION, "pool") == ["lenet5", "lenet5", "fcnn", "fcnn"]
     assert reader.column(REPLICATION, "τ") == ["+0.100", "+0.400", "+0.200", "+0.500"]
     assert reader.column(REPLICATION, "protocol") == ["report", "released", "report", "released"]
     assert reader.column(EVERY, "τ") == ["+0.100", "+0.200", "+0.300", "+0.400", "+0.500"]
 
 
-def test_of_a_ladder_the_first_rung_and_the_texts_protocol_are_replications():
+def test_of_a_ladder_the_first_rung_and_the_texts_protocol_are_replications(drawn):
     rows = [
         {**ROW, "protocol": protocol, "measure": measure, "tau": tau}
         for protocol, measure, tau in [
@@ -218,7 +219,7 @@ def test_of_a_ladder_the_first_rung_and_the_texts_protocol_are_replications():
         ]
     ]
     rungs = [{**row, "rung": number, "switch": "one"} for number, row in enumerate(rows)]
-    reader = read(*rows, ladder=pd.DataFrame(rungs))
+    reader = read(*rows, drawn=drawn, ladder=pd.DataFrame(rungs))
     assert reader.column(REPLICATION, "τ") == ["+0.100", "+0.400", "+0.500"]
     assert reader.column(EVERY, "τ") == ["+0.100", "+0.200", "+0.300", "+0.400", "+0.500"]
 
@@ -235,7 +236,9 @@ def test_a_pool_without_a_tau_says_why():
 
 @pytest.mark.parametrize("changes", [{"tau_low": math.nan, "tau_high": math.nan, "tau": 1.0, "z": math.inf}, NO_TAU])
 def test_nothing_says_nan(changes):
-    reader = read({**ROW, **changes}, trust=TRUST.assign(rho=math.nan), ladder=LADDER.assign(tau=math.nan))
+    rows = [{**ROW, **changes}, {**ROW, **changes, "rho": math.nan}]
+    reader = read(*rows, trust=TRUST.assign(rho=math.nan), ladder=LADDER.assign(tau=math.nan))
+    assert NEAR in reader.tables
     said = [cell for rows in reader.tables.values() for row in rows for cell in row] + reader.answer
     assert [text for text in said if "nan" in text.lower()] == []
 
@@ -253,27 +256,27 @@ def test_a_study_without_anything_published_has_a_page():
 
 
 def test_a_table_of_the_pools_and_tau_alone_has_a_page():
-    few = {key: ROW[key] for key in ("protocol", "architecture", "measure", "rho", "n", "tau")}
-    assert list(cells(read(few), EVERY)) == ["network", "protocol", "measure", "ρ", "n", "τ"]
+    few = {key: ROW[key] for key in (*LABELS, "headline", "n", "tau")}
+    assert list(cells(read(few), EVERY)) == ["pool", "protocol", "measure", "ρ", "quantity", "n", "τ"]
 
 
 def test_a_study_that_measured_nothing_has_a_page():
-    reader = Reader(page.render(pd.DataFrame(), pd.DataFrame(), [], {}))
+    reader = Reader(page(pd.DataFrame([ROW])[:0]))
     assert reader.answer == ["Nothing has been measured yet."]
     assert reader.headings == [EVERY, "How this was made"]
 
 
 @pytest.mark.parametrize(
-    ("column", "word"), [("p_holm", "Holm:"), ("p_max_t", "Max-T:"), ("noise_ceiling", "Ceiling:")]
+    ("column", "word"), [("p_holm", "P, Holm:"), ("p_max_t", "P, max-T:"), ("noise_ceiling", "Ceiling:")]
 )
 def test_a_statistic_is_explained_where_it_is_shown(column, word):
     table = pd.DataFrame([ROW])
-    assert word not in page.render(table, TRUST, [], {})
-    assert word in page.render(table.assign(**{column: 0.5}), TRUST, [], {})
+    assert word not in page(table, TRUST)
+    assert word in page(table.assign(**{column: 0.5}), TRUST)
 
 
 def test_the_page_says_how_it_was_made_and_escapes_it():
-    html = page.render(pd.DataFrame([ROW]), TRUST, [], {"Commit": "v1-2-gabc", "Devices": "<b>, cpu"})
+    html = page(pd.DataFrame([ROW]), TRUST, made_by={"Commit": "v1-2-gabc", "Devices": "<b>, cpu"})
     assert "<dt>Commit</dt><dd>v1-2-gabc</dd>" in html
     assert "<dt>Devices</dt><dd>&lt;b&gt;, cpu</dd>" in html
     assert "<b>" not in html
@@ -281,7 +284,7 @@ def test_the_page_says_how_it_was_made_and_escapes_it():
 
 def test_a_row_shows_how_far_a_number_can_be_trusted():
     assert cells(read(ROW, trust=TRUST), NEAR) == {
-        "network": "fcnn",
+        "pool": "fcnn",
         "protocol": "report",
         "measure": "report_pga",
         "ρ": "0.025",
@@ -298,14 +301,15 @@ def test_a_row_shows_how_far_a_number_can_be_trusted():
 def test_what_a_measure_does_not_say_is_left_empty():
     """As of a Hessian, which knows no radius and seeks no maximum; the other row keeps the columns on the page."""
     hessian = TRUST.assign(rho=math.nan, reliability=math.nan, **dict.fromkeys(UNKNOWN, math.nan))
-    row = cells(read(ROW, trust=pd.concat([hessian, TRUST])), NEAR)
+    rows = [{**ROW, "rho": math.nan}, ROW]
+    row = cells(read(*rows, trust=pd.concat([hessian, TRUST])), NEAR)
     assert list(row.values()) == ["fcnn", "report", "report_pga", "", "7", "", "", "", "", "", ""]
 
 
-def test_a_ladder_shows_its_rungs_and_their_changes():
-    reader = read(ROW, ladder=LADDER)
+def test_a_ladder_shows_its_rungs_and_their_changes(drawn):
+    reader = read(ROW, drawn=drawn, ladder=LADDER)
     assert cells(reader, STEPS, 1) == {
-        "network": "fcnn",
+        "pool": "fcnn",
         "rung": "1",
         "switch": "crossed_clamp",
         "what changes": "bounds",
@@ -317,4 +321,92 @@ def test_a_ladder_shows_its_rungs_and_their_changes():
         "sharpness": "0.05",
     }
     assert cells(reader, STEPS, 0)["change of τ"] == ""
-    assert STEPS not in read(ROW).headings
+    assert STEPS not in read(ROW, drawn=drawn).headings
+
+
+# Quantities, and figures and statistics of the user's own
+
+
+FURTHER = {
+    **ROW,
+    "quantity": "first_order",
+    "headline": False,
+    "tau": -0.4567,
+    "published_tau": math.nan,
+    "z": math.nan,
+}
+
+
+def test_quantities_that_are_no_headline_stand_apart_and_folded():
+    html = page(pd.DataFrame([FURTHER, ROW]))
+    reader = Reader(html)
+    assert reader.answer == read(ROW).answer
+    assert reader.column(REPLICATION, "τ") == ["+0.350"]
+    [first, second] = [row for row in reader.tables[EVERY] if "fcnn" in row]
+    assert ("sharpness" in first, "first_order" in second, "−0.457" in second) == (True, True, True)
+    [folded] = re.findall("<details>(.*?)</details>", html, re.DOTALL)
+    assert "Further quantities of the measures: 1</summary>" in folded
+    assert ("first_order" in folded, "sharpness" in folded) == (True, False)
+    assert "<details>" not in page(pd.DataFrame([ROW]))
+
+
+def test_how_far_a_quantity_can_be_trusted_is_said_of_the_headline_alone():
+    trust = pd.concat([TRUST.assign(quantity="first_order", reliability=0.1), TRUST])
+    assert read(FURTHER, ROW, trust=trust).column(NEAR, "reliability") == ["0.891"]
+
+
+def test_models_that_are_left_out_have_a_column_where_there_are_any():
+    none, some = {**ROW, "left_out": 0}, {**ROW, "rho": 0.05, "left_out": 3}
+    assert "left out" not in cells(read(none), EVERY)
+    assert read(none, some).column(EVERY, "left out") == ["", "3"]
+
+
+def test_a_column_of_the_users_own_is_shown_and_explained_if_it_has_a_heading():
+    own = [
+        Column("mine", "What is mine.", heading="my τ"),
+        Column("kind", "Which kind.", heading="kind", form="{kind}"),
+        Column("hidden", "What is not shown."),
+    ]
+    table = pd.DataFrame([ROW]).assign(mine=-0.25, kind="one-sided", hidden=0.7654)
+    html = page(table, columns=[*COLUMNS, *own])
+    row = cells(Reader(html), EVERY)
+    assert (row["my τ"], row["kind"]) == ("−0.250", "one-sided")
+    assert "My τ: What is mine." in html
+    assert "What is not shown." not in html
+    assert "0.765" not in html
+
+
+def test_a_figure_of_the_users_own_has_its_section_before_the_estimates(tmp_path, drawn):
+    (tmp_path / "figures").mkdir()
+    text = '"""Nothing at all.\n\nAn empty <figure>."""\nfrom matplotlib.figure import Figure\n\n\n'
+    text += "def draw(tables):\n    return {'': Figure(), 'report/pga': Figure()}\n"
+    (tmp_path / "figures/mine.py").write_text(text)
+    tau = pd.DataFrame([ROW | STATISTICS])
+    mine = [each for each in draw_figures(Tables(RUNS, tau, TRUST), tmp_path) if each.name == "mine"]
+    drawings, folder = drawn
+    save_drawings(mine, folder)
+    html = page(tau, TRUST, ([*drawings, *mine], folder), ladder=LADDER)
+    headings = Reader(html).headings
+    at = headings.index("Nothing at all")
+    assert headings[at - 1 : at + 2] == ["How strong a tau could be seen at all", "Nothing at all", NEAR]
+    assert html.count("An empty &lt;figure&gt;.") == 2
+    assert len(Reader(html).loaded) == len(drawings) + 2
+
+
+def test_figures_by_other_protocols_are_folded(drawn):
+    drawings, folder = drawn
+    [curve] = [each for each in drawings if each.name == "tau_vs_rho"]
+    other = replace(curve, folder="released/report_pga")
+    save_drawings([other], folder)
+    html = page(pd.DataFrame([ROW | STATISTICS]), TRUST, ([*drawings, other], folder), ladder=LADDER)
+    [folded] = re.findall("<details>(.*?)</details>", html, re.DOTALL)
+    assert "<summary>By other protocols: 1</summary>" in folded
+    assert "<b>Protocol released, measure report_pga.</b>" in folded
+    assert folded.count("<figure>") == 1
+
+
+def test_the_rows_of_a_replication_say_whether_they_agree():
+    rows = [{**ROW, "z": z} for z in (4.976, 1.0, math.nan)] + [FURTHER]
+    found = replication_rows(pd.DataFrame(rows))
+    assert found["verdict"].tolist() == ["not consistent", "consistent", ""]
+    assert replication_rows(pd.DataFrame(rows).drop(columns=["published_tau", "z"])).empty

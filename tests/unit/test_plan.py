@@ -1,96 +1,178 @@
-"""What a config asks for, on configs written out here and on the signatures of the estimators."""
+"""What a config asks for: pools, shards, measurements, paths and parameters."""
 
-import importlib
-import inspect
+import json
+from copy import deepcopy
+from pathlib import Path
 
 import pytest
 
-from adaptive_sharpness import contradictions, imports, plan, problems
-from adaptive_sharpness.balls import NORMS
+from adaptive_sharpness import plugins
+from adaptive_sharpness.study.config.reading import merged, read_settings
+from adaptive_sharpness.study.plan import SEARCH, Plan
 
-SOUGHT = {"batches": 5, "batch_size": 64, "seed": 0, "estimator": "worst_case"}
-PGA = {**SOUGHT, "options": {"solver": "pga", "steps": 5, "rate": "training", "origin": False}}
-APGD = {**SOUGHT, "options": {"solver": "apgd", "steps": 20}}
-
-
-def _study(**measures) -> dict:
-    return {"measures": measures, "rho": {}}
+ROOT = Path(__file__).parents[2]
+PGA = {"batches": 5, "solver": "pga", "steps": 5, "rate": "training", "origin": False, "estimator": "worst_case"}
+APGD = {"batches": 5, "solver": "apgd", "steps": 20, "estimator": "worst_case"}
 
 
-def _balls(one: dict, other: dict) -> tuple[str, str]:
-    config = _study(one=one, other=other)
-    return plan.ball(config, "one", "fcnn"), plan.ball(config, "other", "fcnn")
+@pytest.fixture(autouse=True)
+def _root(monkeypatch):
+    """The user's plug-ins lie below the folder that Snakemake is called from."""
+    monkeypatch.chdir(ROOT)
 
 
-def _pool(**labels) -> dict:
-    return {"protocol": "report", "architecture": "fcnn", "measure": "a", "rho": "0.1", "ball": "ball", **labels}
+@pytest.fixture
+def plan(config):
+    """plan(changes): the plan of the shipped config with some changes, as Snakemake merges them."""
+
+    def make(changes: dict | None = None) -> Plan:
+        settings = read_settings(merged(deepcopy(config), changes or {}))
+        return Plan(settings, lambda rule: ROOT / f"workflow/scripts/{rule}.py")
+
+    return make
 
 
-# The block of a measure
+@pytest.fixture
+def measured(config):
+    """measured(**measures): a plan in which these measures are all there are, at one radius where not said."""
+
+    def make(**measures: dict) -> Plan:
+        pools = config["protocols"]["report"]
+        for block in measures.values():
+            grid = {} if block["estimator"] == "hessian" else {"rho": [0.1]}
+            block["on"] = {**dict.fromkeys(pools, grid), **block.get("on", {})}
+        settings = read_settings({**config, "measures": measures, "published": {}})
+        return Plan(settings, lambda rule: ROOT / f"workflow/scripts/{rule}.py")
+
+    return make
 
 
-def test_a_number_or_an_option_may_differ_by_architecture():
-    block = {**APGD, "batches": {"fcnn": 100, "gat": 25}, "options": {"steps": {"fcnn": 20, "gat": 10}, "norm": "l2"}}
-    config = _study(a={**block, "stacked": {"fcnn": 50}})
-    fcnn, gat = (plan.measure(config, "a", name) for name in ("fcnn", "gat"))
-    assert (fcnn["batches"], fcnn["stacked"], fcnn["options"]) == (100, 50, {"steps": 20, "norm": "l2"})
-    assert (gat["batches"], gat["stacked"], gat["options"]) == (25, None, {"steps": 10, "norm": "l2"})
+# How a measure is taken
 
 
-def test_a_number_holds_for_every_architecture():
-    config = _study(a={**APGD, "stacked": 3})
-    for name in ("fcnn", "gat"):
-        block = plan.measure(config, "a", name)
-        assert (block["batches"], block["stacked"]) == (5, 3)
+def test_what_stands_under_on_holds_for_one_pool_and_what_the_block_says_for_all(measured):
+    on = {"gat": {"rho": [0.1], "batches": 25, "steps": 10, "stacked": 3}}
+    plan = measured(a={**APGD, "norm": "l2", "on": on})
+    fcnn, gat = (plan.way("report", pool, "a") for pool in ("fcnn", "gat"))
+    assert (fcnn["batches"], fcnn.get("stacked"), fcnn["options"]) == (5, None, {"norm": "l2"})
+    assert (gat["batches"], gat["stacked"], gat["options"]) == (25, 3, {"norm": "l2", "steps": 10})
 
 
-def test_what_is_not_said_of_an_architecture_is_left_to_the_estimator():
-    config = _study(a={**APGD, "batches": {"gat": 25}, "options": {"steps": {"gat": 10}}})
-    block = plan.measure(config, "a", "fcnn")
-    assert (block["batches"], block["stacked"], block["options"]) == (None, None, {})
+@pytest.mark.parametrize(("key", "value"), [("origin", False), ("rate", 0.5)])
+def test_an_option_that_is_not_the_default_is_said(measured, key, value):
+    plan = measured(a={**PGA, key: value})
+    assert plan.way("report", "fcnn", "a")["options"][key] == value
 
 
-@pytest.mark.parametrize("value", [False, 0, 0.0])
-def test_an_option_that_is_false_or_zero_is_said(value):
-    options = {"origin": {"fcnn": value}, "restarts": value}
-    block = plan.measure(_study(a={**APGD, "options": options}), "a", "fcnn")
-    assert block["options"] == {"origin": value, "restarts": value}
+def test_an_option_that_is_the_default_is_not_said(measured):
+    said = measured(a={**APGD, "adaptive": True, "norm": "linf", "restarts": 0, "batch_size": 64, "seed": 0})
+    assert said.way("report", "fcnn", "a") == measured(a={**APGD}).way("report", "fcnn", "a")
 
 
-def test_the_estimator_is_the_name_of_the_measure_unless_another_is_named():
-    unnamed = {key: value for key, value in APGD.items() if key != "estimator"}
-    config = _study(worst_case=unnamed, mine=APGD, hessian={**unnamed, "options": {}})
-    found = {name: plan.measure(config, name, "fcnn")["estimator"] for name in config["measures"]}
-    assert found == {"worst_case": "worst_case", "mine": "worst_case", "hessian": "hessian"}
+def test_a_value_that_equals_a_default_in_number_alone_is_said(measured):
+    """1 is true to Python, and 20.0 is 20; a function may tell them apart."""
+    assert measured(a={**APGD, "steps": 20}).way("report", "fcnn", "a")["options"] == {}
+    assert plugins.options("measures", "worst_case")["steps"].default == 20
 
 
-def test_the_other_keys_of_a_block_stay_and_the_config_is_not_changed():
-    config = _study(a={**APGD, "batches": {"fcnn": 100}, "options": {"steps": {"fcnn": 20}}})
-    block = plan.measure(config, "a", "fcnn")
-    assert (block["batch_size"], block["seed"]) == (64, 0)
-    assert config == _study(a={**APGD, "batches": {"fcnn": 100}, "options": {"steps": {"fcnn": 20}}})
+def test_the_estimator_is_the_name_of_the_measure_unless_another_is_named(plan):
+    shipped = plan()
+    found = {name: shipped.way("report", "fcnn", name)["estimator"] for name in shipped.study.measures}
+    assert found == {name: "worst_case" if name == "report_pga" else name for name in found}
 
 
-# Radii
+def test_an_estimator_may_differ_by_pool(measured):
+    on = {"gat": {"rho": [0.1], "estimator": "average_case"}}
+    plan = measured(a={"batches": 5, "estimator": "worst_case", "on": on})
+    assert [plan.way("report", pool, "a")["estimator"] for pool in ("fcnn", "gat")] == ["worst_case", "average_case"]
 
 
-def test_radii_are_spelled_so_that_equal_numbers_are_equal_paths_and_none_is_lost():
-    grid = [1, 0.5, 1e-4, 1e-05, 0.1 + 0.2]
-    found = plan.radii({"rho": {"a": {"fcnn": grid}}}, "a", "fcnn")
-    assert found == ["1.0", "0.5", "0.0001", "1e-05", "0.30000000000000004"]
-    assert [float(rho) for rho in found] == grid
+def test_what_a_graphs_network_sees_is_the_measures_business_and_not_trainings(plan):
+    shipped = plan()
+    assert shipped.way("report", "gat", "worst_case")["hops"] == 2
+    assert "hops" not in shipped.pool("report", "gat")
+    assert "hops" not in shipped.way("report", "fcnn", "worst_case")
 
 
-def test_a_measure_without_a_ball_has_one_radius_none():
-    assert plan.radii({"rho": {"a": {"fcnn": "none"}}}, "a", "fcnn") == ["none"]
+# What determines a model
 
 
-@pytest.mark.parametrize("rho", [{}, {"a": {}}, {"a": {"gat": [0.1]}}, {"b": {"fcnn": [0.1]}}])
-def test_without_a_grid_nothing_is_measured(rho):
-    assert plan.radii({"rho": rho}, "a", "fcnn") == []
+def test_a_pool_names_its_architecture(plan):
+    assert plan().pool("report", "fcnn")["architecture"] == "fcnn"
+    assert plan({"protocols": {"report": {"gat": {"architecture": "gat"}}}}).pool("report", "gat") == plan().pool(
+        "report", "gat"
+    )
 
 
-# Balls
+def test_the_seeds_of_a_pool_do_not_determine_a_model(plan):
+    more = plan({"protocols": {"report": {"gat": {"seeds": 3}}}})
+    assert more.pool("report", "gat") == plan().pool("report", "gat")
+    assert [shard["seeds"] for shard in more.shards if shard["pool"] == "gat"] == ["000-002"]
+
+
+def test_keys_of_parameters_are_sorted_however_deep(plan):
+    shipped = plan()
+    for block in (
+        shipped.pool("report", "gat"),
+        shipped.way("report", "gat", "worst_case"),
+        shipped.hashes("cora"),
+    ):
+        assert json.dumps(block) == json.dumps(block, sort_keys=True)
+
+
+# Pools, shards and measurements
+
+
+def test_a_pool_is_cut_into_shards_of_which_the_last_holds_the_rest(plan):
+    cut = plan({"seeds": 5, "seeds_per_job": {"fcnn": 2, "gat": 5}, "only": "fcnn,gat,lenet5"})
+    shards = {pool: [s["seeds"] for s in cut.shards if s["pool"] == pool] for pool in ("fcnn", "gat", "lenet5")}
+    assert shards == {"fcnn": ["000-001", "002-003", "004-004"], "gat": ["000-004"], "lenet5": ["000-004"]}
+
+
+def test_of_a_pool_that_is_not_named_a_job_has_ten_models(plan):
+    cut = plan({"seeds": 15, "only": "lenet5", "seeds_per_job": 10})
+    assert [shard["seeds"] for shard in cut.shards] == ["000-009", "010-014"]
+    assert plan().study.seeds_per_job_of("mine") == 10
+
+
+def test_only_chooses_pools_and_their_data_sets(plan):
+    chosen = plan({"only": "gat"})
+    assert chosen.datasets == ["cora"]
+    assert {each["pool"] for each in chosen.measured} == {"gat"}
+
+
+def test_radii_are_spelled_so_that_equal_numbers_are_equal_paths_and_none_is_lost(plan):
+    grid = [1.0, 0.5, 1e-4, 1e-05, 0.1 + 0.2]
+    chosen = plan({"measures": {"report_pga": {"on": {"fcnn": {"rho": grid}}}}})
+    rho = [m["rho"] for m in chosen.measurements if (m["measure"], m["pool"]) == ("report_pga", "fcnn")]
+    assert rho == ["1.0", "0.5", "0.0001", "1e-05", "0.30000000000000004"]
+    assert [float(each) for each in rho] == grid
+
+
+def test_a_measure_without_a_ball_has_none_in_place_of_a_radius(plan):
+    assert [m["rho"] for m in plan().measurements if m["measure"] == "hessian"] == ["none"]
+
+
+def test_a_measure_is_taken_on_all_protocols_unless_it_names_some(plan, config):
+    other = {"protocols": {"other": {"fcnn": config["protocols"]["report"]["fcnn"]}}}
+    both = plan(other)
+    some = plan({**other, "measures": {"hessian": {"protocols": ["other"]}}})
+    found = [[m["protocol"] for m in each.measurements if m["measure"] == "hessian"] for each in (both, some)]
+    assert found == [["report", "other"], ["other"]]
+
+
+def test_a_data_set_may_read_the_raw_files_of_another(plan):
+    released = {"datasets": {"abalone_released": {"raw": "abalone"}}, "plugins": "studies/hammoud2023/plugins"}
+    shared = plan(released)
+    assert [shared.raw(name) for name in ("abalone", "abalone_released", "cora")] == ["abalone", "abalone", "cora"]
+    assert shared.preparation("abalone_released")["sha256"] == shared.hashes("abalone")
+
+
+# Balls: measures whose values can be compared
+
+
+def groups(plan: Plan, pool: str = "fcnn") -> list[list[str]]:
+    return plan.balls().get(pool, [])
 
 
 @pytest.mark.parametrize(
@@ -98,213 +180,61 @@ def test_without_a_grid_nothing_is_measured(rho):
     [
         {"solver": "pga"},
         {"steps": 60},
-        {"steps": {"fcnn": 20, "gat": 10}},
-        {"rate": "training"},
+        {"solver": "pga", "rate": "training"},
         {"restarts": 5},
-        {"origin": False},
+        {"solver": "pga", "origin": False},
         {"convergence": 1},
+        {"batches": 100},
+        {"stacked": 50},
+        {"adaptive": True, "norm": "linf", "perturb": "all", "normalise_logits": False},
+        dict(reversed({"adaptive": True, "norm": "linf", "perturb": "all", "normalise_logits": False}.items())),
     ],
 )
-def test_how_hard_a_measure_searches_does_not_change_its_ball(search):
-    one, other = _balls(APGD, {**APGD, "options": {**APGD["options"], **search}})
-    assert one == other != ""
+def test_how_hard_a_measure_searches_does_not_change_its_ball(measured, search):
+    assert groups(measured(a={**APGD}, b={**APGD, **search})) == [["a", "b"]]
 
 
 @pytest.mark.parametrize(
-    "sought", [{"norm": "l2"}, {"adaptive": False}, {"perturb": "weights"}, {"normalise_logits": True}]
+    "sought",
+    [
+        {"norm": "l2"},
+        {"adaptive": False},
+        {"perturb": "weights"},
+        {"normalise_logits": True},
+        {"batch_size": 32},
+        {"seed": 1},
+        {"seed": "own"},
+    ],
 )
-def test_what_is_sought_changes_the_ball(sought):
-    one, other = _balls(APGD, {**APGD, "options": {**APGD["options"], **sought}})
-    assert "" not in (one, other)
-    assert one != other
+def test_what_is_sought_and_on_which_batches_changes_the_ball(measured, sought):
+    assert groups(measured(a={**APGD}, b={**APGD, **sought})) == []
 
 
-@pytest.mark.parametrize("drawn", [{"batch_size": 32}, {"seed": 1}])
-def test_other_batches_are_another_ball(drawn):
-    one, other = _balls(APGD, {**APGD, **drawn})
-    assert "" not in (one, other)
-    assert one != other
-
-
-def test_more_batches_and_another_stack_are_the_same_ball():
-    one, other = _balls(APGD, {**APGD, "batches": {"fcnn": 100}, "stacked": 50})
-    assert one == other
-
-
-def test_a_default_that_is_said_is_the_same_ball_in_any_order():
-    said = {"adaptive": True, "norm": "linf", "perturb": "all", "normalise_logits": False}
-    one, other = _balls(PGA, {**APGD, "options": {**said, **APGD["options"]}})
-    backwards = {**APGD, "options": dict(reversed(said.items()))}
-    assert one == other == _balls(backwards, PGA)[0]
-
-
-def test_the_name_of_a_measure_may_stand_for_its_estimator():
-    unnamed = {key: value for key, value in APGD.items() if key != "estimator"}
-    config = _study(worst_case=unnamed, other=PGA)
-    assert plan.ball(config, "worst_case", "fcnn") == plan.ball(config, "other", "fcnn")
-
-
-def test_a_ball_that_differs_by_architecture_is_compared_where_it_is_the_same():
-    config = _study(a={**APGD, "options": {"norm": {"gat": "l2", "fcnn": "linf"}}}, b=PGA)
-    same = {name: plan.ball(config, "a", name) == plan.ball(config, "b", name) for name in ("fcnn", "gat", "lenet5")}
-    assert same == {"fcnn": True, "gat": False, "lenet5": True}
+def test_a_ball_that_differs_by_pool_is_compared_where_it_is_the_same(measured):
+    plan = measured(a={**APGD, "on": {"gat": {"rho": [0.1], "norm": "l2"}}}, b={**PGA})
+    assert plan.balls() == {"fcnn": [["a", "b"]], "lenet5": [["a", "b"]]}
 
 
 @pytest.mark.parametrize("estimator", ["average_case", "hessian"])
-def test_a_measure_that_seeks_no_maximum_has_no_ball(estimator):
-    block = {**SOUGHT, "estimator": estimator, "options": {"adaptive": True}}
-    assert plan.ball(_study(a=block), "a", "fcnn") == ""
+def test_a_measure_that_seeks_no_maximum_is_compared_with_nothing(measured, estimator):
+    block = {"batches": 5, "estimator": estimator}
+    assert measured(a={**block}, b={**block}).balls() == {}
 
 
-def test_in_the_study_the_report_is_compared_with_the_worst_case_and_with_nothing_else(config):
-    balls = {name: plan.ball(config, name, "fcnn") for name in config["measures"]}
-    assert balls["report_pga"] == balls["worst_case"] != ""
-    assert balls["average_case"] == balls["hessian"] == ""
+def test_in_the_study_the_report_is_compared_with_the_worst_case_and_with_nothing_else(plan):
+    assert plan().balls() == {pool: [["report_pga", "worst_case"]] for pool in ("fcnn", "gat", "lenet5")}
 
 
-# What is compared
+def test_how_hard_to_search_is_an_option_of_the_measure_that_searches():
+    assert set(SEARCH) <= set(plugins.options("measures", "worst_case"))
 
 
-@pytest.mark.parametrize("other", [{"architecture": "gat"}, {"rho": "0.2"}, {"ball": "another"}, {"protocol": "p"}])
-def test_pools_that_differ_in_more_than_the_measure_are_not_compared(other):
-    assert plan.compared([_pool(), _pool(measure="b", **other)]) == []
+# Parameters that a person reads in a dry run
 
 
-def test_a_protocol_with_two_measures_of_one_ball_is_compared():
-    assert plan.compared([_pool(), _pool(measure="b")]) == ["report"]
-
-
-def test_measures_without_a_ball_are_not_compared():
-    assert plan.compared([_pool(ball=""), _pool(measure="b", ball="")]) == []
-
-
-def test_protocols_stand_once_and_in_order():
-    pools = [_pool(protocol=name, rho=rho) for rho in ("0.2", "0.1") for name in ("z", "single", "a")]
-    others = [_pool(protocol=name, rho=rho, measure="b") for rho in ("0.1", "0.2") for name in ("a", "z")]
-    assert plan.compared(iter(pools + others)) == ["z", "a"]
-    assert plan.compared([]) == []
-
-
-# Options
-
-
-@pytest.mark.parametrize("estimator", contradictions.modules("measures"))
-def test_the_options_are_those_of_the_function(estimator):
-    """As Python itself reads them, from the function that is imported."""
-    function = getattr(importlib.import_module(f"adaptive_sharpness.measures.{estimator}"), estimator)
-    named = [each for each in inspect.signature(function).parameters.values() if each.kind is each.KEYWORD_ONLY]
-    wanted = {each.name: None if each.default is each.empty else each.default for each in named}
-    assert plan.options(f"measures/{estimator}") == wanted
-    assert "seed" in wanted
-
-
-def test_how_hard_to_search_is_an_option_of_the_estimator_that_searches():
-    assert set(plan.SEARCH) | set(plan.NOT_IN_CONFIG) <= set(plan.options("measures/worst_case"))
-
-
-@pytest.mark.parametrize(
-    ("name", "text"),
-    [("none_here", "def other(*, seed=0): ..."), ("inner", "class A:\n    def inner(*, seed=0): ...")],
-)
-def test_a_module_without_a_function_of_its_name_has_no_options(name, text, tmp_path, monkeypatch):
-    (tmp_path / f"{name}.py").write_text(text)
-    monkeypatch.setattr(imports, "PACKAGE", tmp_path)
-    assert plan.options(name) == {}
-
-
-def test_a_module_is_read_without_being_run(tmp_path, monkeypatch):
-    text = "raise RuntimeError\ndef unrun(model, other=1, *, rho: float, low=-0.5, names=('a', 'b'), rate=None): ..."
-    (tmp_path / "unrun.py").write_text(text)
-    monkeypatch.setattr(imports, "PACKAGE", tmp_path)
-    assert plan.options("unrun") == {"rho": None, "low": -0.5, "names": ("a", "b"), "rate": None}
-
-
-@pytest.mark.parametrize("read", [plan.options, plan.choices])
-def test_a_module_that_is_no_python_gives_a_line(read, tmp_path, monkeypatch):
-    (tmp_path / "broken.py").write_text("def broken(*, a=1): ...\ndef broken(:\n")
-    monkeypatch.setattr(imports, "PACKAGE", tmp_path)
-    with pytest.raises(ValueError, match=r"broken\.py, line 2: got no Python: invalid syntax, wanted Python 3\.\d+$"):
-        read("broken")
-
-
-def test_a_function_of_another_name_has_options_too(tmp_path, monkeypatch):
-    (tmp_path / "two.py").write_text("def one(*, a=1): ...\ndef two(*, b=2): ...\n")
-    monkeypatch.setattr(imports, "PACKAGE", tmp_path)
-    assert (plan.options("two"), plan.options("two", "one")) == ({"b": 2}, {"a": 1})
-
-
-# What differs by architecture, or by protocol
-
-
-def test_the_module_of_an_estimator_is_a_measure_unless_a_dot_says_otherwise():
-    assert [plan.module(each) for each in ("worst_case", "released.gat")] == ["measures/worst_case", "released/gat"]
-
-
-def test_the_files_that_a_config_names_are_those_of_every_data_set_network_trainer_and_estimator():
-    text = {"mine": {"dataset": "a", "network": "other"}, "fcnn": {"dataset": "a"}}
-    config = {
-        "datasets": {"a": {}, "b": {}},
-        "protocols": {"text": text, "old": {"fcnn": {"dataset": "b", "trainer": "released.training"}}},
-        "measures": {
-            "hessian": {"options": {}},
-            "unused": {"options": {}},
-            "one": {"options": {}, "estimator": {"mine": "worst_case", "fcnn": "released.fcnn"}},
-        },
-        "rho": {"hessian": {"mine": "none"}, "one": {"mine": [0.1], "fcnn": [0.1]}},
-    }
-    assert plan.files(config) == {
-        *("datasets/a", "datasets/b", "architectures/other", "architectures/fcnn", "training", "released/training"),
-        *("measures/hessian", "measures/worst_case", "released/fcnn"),
-    }
-
-
-def test_the_module_that_trains_a_network_is_training_unless_its_block_names_another():
-    assert [plan.trainer(each) for each in ({}, {"trainer": "released.training"})] == ["training", "released/training"]
-
-
-def test_the_module_of_an_architecture_is_its_own_unless_its_block_names_another():
-    assert [plan.network("small", each) for each in ({}, {"network": "fcnn"})] == ["small", "fcnn"]
-
-
-def test_seeds_are_one_number_or_one_an_architecture():
-    assert plan.seeds({"seeds": 5}, "fcnn") == 5
-    assert plan.seeds({"seeds": {"fcnn": 7}}, "fcnn") == 7
-    assert plan.seeds({"seeds": {"fcnn": 7}}, "gat") is None
-
-
-def test_a_measure_is_taken_on_all_protocols_unless_it_names_some():
-    config = {"measures": {"a": {}, "b": {"protocols": ["text"]}}}
-    taken = {(name, protocol): plan.taken(config, name, protocol) for name in "ab" for protocol in ("text", "other")}
-    assert taken == {("a", "text"): True, ("a", "other"): True, ("b", "text"): True, ("b", "other"): False}
-
-
-def test_an_estimator_may_differ_by_architecture_and_where_a_measure_is_taken_is_none_of_its_business():
-    block = {"estimator": {"fcnn": "released.fcnn", "gat": "released.gat"}, "protocols": ["text"], "options": {}}
-    found = {name: plan.measure({"measures": {"a": block}}, "a", name) for name in ("fcnn", "gat", "lenet5")}
-    assert {name: each["estimator"] for name, each in found.items()} == {
-        "fcnn": "released.fcnn",
-        "gat": "released.gat",
-        "lenet5": None,
-    }
-    assert "protocols" not in found["fcnn"]
-
-
-def test_the_choices_are_those_that_the_function_accepts():
-    solvers = importlib.import_module("adaptive_sharpness.measures.worst_case").SOLVERS
-    everything = {
-        "norm": tuple(NORMS),
-        "solver": solvers,
-        "perturb": problems.PERTURBED,
-    }
-    assert plan.choices("measures/worst_case") == everything
-    assert plan.choices("measures/average_case") == {key: everything[key] for key in ("norm", "perturb")}
-    assert plan.choices("measures/hessian") == {"perturb": everything["perturb"]}
-
-
-def test_the_models_of_a_job_may_differ_by_architecture():
-    assert [plan.seeds_per_job({"seeds_per_job": {"fcnn": 20, "gat": 5}}, name) for name in ("fcnn", "gat")] == [20, 5]
-    assert plan.seeds_per_job({"seeds_per_job": 7}, "fcnn") == 7
-
-
-def test_of_a_network_that_is_not_named_a_job_has_ten_models():
-    assert plan.seeds_per_job({"seeds_per_job": {"fcnn": 20}}, "mine") == 10
+def test_no_parameter_grows_with_the_number_of_models(plan):
+    """Snakemake prints them all where one has changed."""
+    few, many = plan({"seeds": 10}), plan({"seeds": 2000})
+    assert len(many.measured) > 20 * len(few.measured)
+    sizes = [{job.rule: len(repr(job.settings)) for job in each.jobs()} for each in (few, many)]
+    assert sizes[0] == sizes[1]

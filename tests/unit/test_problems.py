@@ -12,8 +12,8 @@ from torch.func import stack_module_state
 from torch.nn.functional import mse_loss
 from torch.utils.data import DataLoader, TensorDataset
 
-from adaptive_sharpness.objective import NotFinite
-from adaptive_sharpness.problems import Chunk, Problems
+from adaptive_sharpness.landscape.objective import NotFinite
+from adaptive_sharpness.landscape.problems import Chunk, Problems
 
 INPUTS = torch.randn(12, 3, generator=torch.Generator().manual_seed(0)).double()
 TARGETS = torch.randn(12, 1, generator=torch.Generator().manual_seed(1)).double()

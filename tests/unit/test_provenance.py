@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from adaptive_sharpness import provenance
+from adaptive_sharpness.study.report.provenance import commit, computing_time, digest, made_by, wall_time
 
 
 def git(folder, *arguments: str) -> str:
@@ -29,28 +29,28 @@ def repository(tmp_path):
 
 
 def test_the_commit_is_the_one_that_the_folder_is_at(repository):
-    assert provenance.commit(repository / "inside") == git(repository, "rev-parse", "--short", "HEAD")
+    assert commit(repository / "inside") == git(repository, "rev-parse", "--short", "HEAD")
 
 
 def test_a_change_makes_the_commit_dirty(repository):
     (repository / "inside/file").write_text("second")
-    assert provenance.commit(repository) == git(repository, "rev-parse", "--short", "HEAD") + "-dirty"
+    assert commit(repository) == git(repository, "rev-parse", "--short", "HEAD") + "-dirty"
 
 
 def test_a_folder_outside_git_has_no_known_commit(tmp_path, monkeypatch):
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
-    assert provenance.commit(tmp_path) == "unknown"
+    assert commit(tmp_path) == "unknown"
 
 
 def test_without_git_no_commit_is_known(repository, monkeypatch):
     monkeypatch.setenv("PATH", str(repository / "inside"))
-    assert provenance.commit(repository) == "unknown"
+    assert commit(repository) == "unknown"
 
 
 def test_the_digest_is_that_of_the_sorted_json():
     said = hashlib.sha256(b'{"a": [1, 2.5], "b": {"c": "d"}}').hexdigest()
-    assert provenance.digest({"b": {"c": "d"}, "a": [1, 2.5]}) == said
-    assert provenance.digest({"b": {"c": "d"}, "a": [2.5, 1]}) != said
+    assert digest({"b": {"c": "d"}, "a": [1, 2.5]}) == said
+    assert digest({"b": {"c": "d"}, "a": [2.5, 1]}) != said
 
 
 def benchmark(path, text: str) -> None:
@@ -78,13 +78,13 @@ def test_the_wall_time_is_that_in_which_any_job_was_at_work(tmp_path):
     noted(tmp_path, "results/unknown.csv", starttime=None, endtime=9_000.0)
     (tmp_path / "no-base64!").write_text("{}")
     (tmp_path / urlsafe_b64encode(b"results/cut.csv").decode()).write_text('{"startti')
-    assert provenance.wall_time(tmp_path, Path("results")) == "1 h 1 min 5 s"
+    assert wall_time(tmp_path, Path("results")) == "1 h 1 min 5 s"
 
 
 @pytest.mark.parametrize("folder", ["empty", "missing"])
 def test_where_snakemake_noted_nothing_no_wall_time_is_known(tmp_path, folder):
     (tmp_path / "empty").mkdir()
-    assert provenance.wall_time(tmp_path / folder, Path("results")) == "unknown"
+    assert wall_time(tmp_path / folder, Path("results")) == "unknown"
 
 
 def test_the_computing_time_is_the_sum_over_jobs_however_deep(tmp_path):
@@ -92,20 +92,20 @@ def test_the_computing_time_is_the_sum_over_jobs_however_deep(tmp_path):
     benchmark(tmp_path / "measure/seeds-000-009.tsv", "s\th:m:s\n125.5\t0:02:05\n")
     benchmark(tmp_path / "measure/interrupted.tsv", "")
     benchmark(tmp_path / "measure/note.txt", "s\n1000\n")
-    assert provenance.computing_time(tmp_path) == "1 h 2 min 6 s, the sum over 2 jobs"
+    assert computing_time(tmp_path) == "1 h 2 min 6 s, the sum over 2 jobs"
 
 
 @pytest.mark.parametrize("text", [None, "h:m:s\n0:01:00\n", "s\nNA\n", "s\n", ""])
 def test_without_a_time_none_is_known(tmp_path, text):
     if text is not None:
         benchmark(tmp_path / "a.tsv", text)
-    assert provenance.computing_time(tmp_path / "missing" if text is None else tmp_path) == "unknown"
+    assert computing_time(tmp_path / "missing" if text is None else tmp_path) == "unknown"
 
 
 def test_versions_and_devices_are_those_of_training_and_measuring(tmp_path):
     runs = pd.DataFrame({"device": ["cpu", "cpu"], "versions": ["torch 2", "torch 2"]})
     runs = runs.assign(train_device="NVIDIA H100", train_versions="torch 3")
-    made = provenance.made_by(runs, {"seeds": 1}, tmp_path, tmp_path, tmp_path)
+    made = made_by(runs, {"seeds": 1}, tmp_path, tmp_path, tmp_path)
     assert list(made) == ["Commit", "Config, sha256", "Versions", "Devices", "Wall time", "Computing"]
     assert made["Devices"] == "NVIDIA H100, cpu"
     assert made["Versions"] == "torch 2; torch 3"

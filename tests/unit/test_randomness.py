@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from adaptive_sharpness.randomness import default_generator, generator, number
+from adaptive_sharpness.landscape.randomness import default_generator, generator, number
 
 PURPOSES = ("layers", "weights", "batches", "dropout", "sharpness batch")
 

@@ -1,16 +1,13 @@
-"""Reliability of test losses against halving by halving, pairs by hand, and losses as training writes them."""
+"""Reliability against an analysis of variance and against halving by halving, and pairs of models by hand."""
 
 import math
 from itertools import combinations
 
 import numpy as np
 import pytest
-import torch
-from safetensors.numpy import save_file
 from scipy import stats
 
-from adaptive_sharpness.pool import Pool
-from adaptive_sharpness.reliability import noise_ceiling, read_test_losses, reliability, resolvable_pairs
+from adaptive_sharpness.stats.reliability import noise_ceiling, reliability, resolvable_pairs
 
 
 def _losses(models: int, examples: int, seed: int = 0) -> np.ndarray:
@@ -104,27 +101,95 @@ def test_the_noise_ceiling_is_reached_by_a_perfect_predictor():
     assert noise_ceiling(0.5, 0.8) == pytest.approx(tau, abs=0.01)
 
 
-# Files
+# Of a mean over batches
 
 
-def test_shards_of_a_pool_come_together(tmp_path):
-    shards = []
-    for number, (architecture, seeds) in enumerate([("fcnn", [2, 3]), ("gat", [2]), ("fcnn", [0])]):
-        path = tmp_path / f"{number}.safetensors"
-        losses = np.array(seeds)[:, None] + np.array([0.25, 0.5])
-        save_file({"seeds": np.array(seeds), "test_losses": losses}, path)
-        shards.append({"protocol": "report", "architecture": architecture, "seeds": "x", "path": str(path)})
-    found = read_test_losses(shards)
-    assert list(found) == [("report", "fcnn"), ("report", "gat")]
-    assert found["report", "fcnn"].index.tolist() == [2, 3, 0]
-    assert found["report", "fcnn"].loc[3].tolist() == [3.25, 3.5]
-    assert found["report", "gat"].to_numpy().tolist() == [[2.25, 2.5]]
+def _draw(seed: int, models: int, batches: int) -> np.ndarray:
+    """Values with an effect of models, of batches, and noise."""
+    random = np.random.default_rng(seed)
+    return random.normal(5, 1, (models, 1)) + random.normal(0, 3, batches) + random.normal(0, 0.5, (models, batches))
 
 
-def test_what_training_writes_is_read(tmp_path):
-    files = {name: str(tmp_path / name) for name in ("checkpoint", "table", "test_losses")}
-    losses = torch.tensor([[0.1, 0.2, 0.3], [0.4, 0.5, 0.6]], dtype=torch.float64)
-    states = {"weight": torch.zeros(2, 1)}
-    Pool(states, [{"seed": 7}, {"seed": 8}], losses).save(**files, made_from={}, provenance={})
-    found = read_test_losses([{"protocol": "report", "architecture": "fcnn", "path": files["test_losses"]}])
-    assert found["report", "fcnn"].loc[8].tolist() == losses[1].tolist()
+def _mean_squares(values: np.ndarray) -> tuple[float, float]:
+    """Of models and of residuals: what least squares on indicators of models and batches explains, and what not."""
+    models, batches = values.shape
+    model, batch = np.divmod(np.arange(values.size), batches)
+    of_models, of_batches = np.eye(models)[model], np.eye(batches)[batch]
+
+    def left(design: np.ndarray) -> float:
+        return ((values.ravel() - design @ np.linalg.lstsq(design, values.ravel(), rcond=None)[0]) ** 2).sum()
+
+    both = left(np.hstack([of_models, of_batches]))
+    return (left(of_batches) - both) / (models - 1), both / ((models - 1) * (batches - 1))
+
+
+@pytest.mark.parametrize(("k", "wanted"), [(None, 8 / 9), (1, 4 / 5), (2, 8 / 9), (4, 16 / 17)])
+def test_reliability_of_a_case_by_hand(k, wanted):
+    """Residuals are all 1/2 in size, MSE 1; means 1.5 and 4.5, MSR 2 * 4.5; the variance of models (9 - 1) / 2."""
+    assert reliability(np.array([[1.0, 2.0], [3.0, 6.0]]), k=k) == pytest.approx(wanted, rel=1e-14)
+
+
+@pytest.mark.parametrize(("models", "batches"), [(2, 2), (7, 3), (4, 9)])
+def test_reliability_is_that_of_a_two_way_analysis_of_variance(models, batches):
+    """McGraw & Wong 1996, Table 4: ICC(C,k) = (MSR - MSE) / MSR, ICC(C,1) = (MSR - MSE) / (MSR + (k - 1) MSE)."""
+    values = _draw(models, models, batches)
+    between, residual = _mean_squares(values)
+    assert between > residual
+    assert reliability(values) == pytest.approx((between - residual) / between, rel=1e-10)
+    one = (between - residual) / (between + (batches - 1) * residual)
+    assert reliability(values, k=1) == pytest.approx(one, rel=1e-10)
+
+
+@pytest.mark.parametrize("k", [1, 2, 30])
+def test_reliability_of_k_batches_is_spearmans_and_browns_of_one(k):
+    values = _draw(3, 6, 5)
+    one = reliability(values, k=1)
+    assert reliability(values, k=k) == pytest.approx(k * one / (1 + (k - 1) * one), rel=1e-12)
+
+
+@pytest.mark.parametrize("k", [None, 1])
+def test_how_hard_a_batch_is_does_not_change_reliability(k):
+    values = _draw(4, 6, 5)
+    harder = values + np.array([0, 100, -7, 0.5, 3])
+    assert reliability(harder, k=k) == pytest.approx(reliability(values, k=k), rel=1e-10)
+
+
+def test_reliability_has_no_unit_and_no_order():
+    values = _draw(5, 6, 5)
+    shuffled = values[[3, 1, 5, 0, 2, 4]][:, [4, 0, 3, 1, 2]]
+    assert reliability(1e-6 * shuffled) == pytest.approx(reliability(values), rel=1e-10)
+
+
+def test_models_that_differ_by_the_same_on_every_batch_are_told_apart_with_certainty():
+    values = np.array([[0.0], [1.0], [3.0]]) + np.array([5.0, 2.0, 8.0, 1.0])
+    assert reliability(values) == reliability(values, k=1) == 1
+
+
+@pytest.mark.parametrize("k", [None, 1, 2, 3, 100])
+def test_where_batches_explain_all_differences_between_means_reliability_is_0(k):
+    """The estimate of the variance of models is negative; with k above the number of batches it would give above 1."""
+    assert reliability(np.array([[1.0, 2.0], [2.0, 1.0], [1.2, 2.1]]), k=k) == 0
+    assert reliability(np.array([[0.1, 0.2, 0.3], [0.3, 0.1, 0.2]]), k=k) == 0
+
+
+@pytest.mark.parametrize("shape", [(0, 5), (1, 5), (5, 1), (1, 1)])
+def test_one_model_or_one_batch_has_no_reliability(shape):
+    assert math.isnan(reliability(np.arange(math.prod(shape), dtype=float).reshape(shape)))
+
+
+@pytest.mark.parametrize("value", [0, 1, 0.1, 1 / 3])
+@pytest.mark.parametrize("shape", [(2, 2), (3, 5), (3, 11)])
+def test_equal_values_have_no_reliability(value, shape):
+    """Rounded, the mean of many times 0.1 need not be 0.1, and a share of what is left is any number."""
+    assert math.isnan(reliability(np.full(shape, value, dtype=float)))
+
+
+def test_models_that_are_equal_on_every_batch_have_no_reliability():
+    values = np.random.default_rng(100).random(100)
+    assert math.isnan(reliability(np.tile(values, (50, 1))))
+
+
+def test_a_value_that_is_no_number_is_not_hidden():
+    values = _draw(6, 4, 3)
+    values[1, 2] = math.nan
+    assert math.isnan(reliability(values))

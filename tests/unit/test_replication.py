@@ -1,11 +1,14 @@
-"""What docs/replication.md and the README's result quote stands in a table of docs/results.
+"""What docs/replication.md and the README's result quote stands in a published table.
+
+These are the study's, in docs/results, and those of the report's notebooks, in studies/hammoud2023/results. Of tau.csv
+the rows of headline quantities count.
 
 An interval belongs to its value: each "value (low to high)" is the tau, the change of tau or the partial tau of one
 row, with the interval that this row has for it. No interval stands without a value; a range that is none is written
 "from a to b" or "between a and b". Each "z = x" is the z of a row. In docs/replication.md the row is one of the
 section's network, in the README of any.
 
-Each row of the README's table of results is the row of docs/results that WAYS names for it, column by column; the
+Each row of the README's table of results is the row that WAYS names for it, column by column; the
 published rows are the config's, and no row is missing.
 
 Each other decimal number of a network's section in docs/replication.md is a number of that network somewhere in the
@@ -22,10 +25,12 @@ import pandas as pd
 import pytest
 import yaml
 
-from adaptive_sharpness import answer
+from adaptive_sharpness.study.tables.answers import verdict
 
 ROOT = Path(__file__).parents[2]
-RESULTS = ROOT / "docs" / "results"
+STUDY, HAMMOUD = ROOT / "docs/results", ROOT / "studies/hammoud2023/results"
+TAU, LADDER, EXTENDED = STUDY / "tau.csv", HAMMOUD / "ladder/tau.csv", HAMMOUD / "extended/tau.csv"
+CONFIGS = ("config/config.yaml", "studies/hammoud2023/ladder.yaml")
 INTERVALS = (  # partial_tau's is not among them: conclusions are read off the Gaussian one
     ("tau", "tau_low", "tau_high"),
     ("delta_tau", "delta_low", "delta_high"),
@@ -33,10 +38,10 @@ INTERVALS = (  # partial_tau's is not among them: conclusions are read off the G
 )
 WAYS = {  # of the README's table: file, protocol, measure
     "published": None,
-    "notebook as released": ("ladder/tau.csv", "released", "released"),
-    "text (`report_pga`)": ("tau.csv", "report", "report_pga"),
-    "text, 500 models": ("extended/tau.csv", "report", "report_pga"),
-    "reference (`worst_case`)": ("tau.csv", "report", "worst_case"),
+    "notebook as released": (LADDER, "released", "released"),
+    "text (`report_pga`)": (TAU, "report", "report_pga"),
+    "text, 500 models": (EXTENDED, "report", "report_pga"),
+    "reference (`worst_case`)": (TAU, "report", "worst_case"),
 }
 # FCNN: mean sharpness in the stored outputs of the report's notebook. LeNet-5: tau of the study as it was published
 # before, when dropout drew other numbers (docs/results/tau.csv until 2026-11-26).
@@ -92,7 +97,7 @@ def differing(row: dict[str, str], values: pd.Series) -> list[str]:
     said = {"τ": row["τ"], "p": row["p"], "n": row["n"], "z": row["z"], "low": low, "high": high}
     names = {"τ": "tau", "p": "permutation_p", "n": "n", "z": "z", "low": "tau_low", "high": "tau_high"}
     wrong = [key for key, cell in said.items() if not _cell_agrees(cell, values.get(names[key]))]
-    return wrong + (["published τ is"] if row["published τ is"] != answer.verdict(values.get("z")) else [])
+    return wrong + (["published τ is"] if row["published τ is"] != verdict(values.get("z")) else [])
 
 
 def _cell_agrees(cell: str, value: float | None) -> bool:
@@ -106,11 +111,11 @@ def table_of(text: str) -> list[dict[str, str]]:
     return [dict(zip(lines[0], line, strict=True)) for line in lines[2:]]
 
 
-def config(name: str) -> dict:
-    return yaml.safe_load((ROOT / "config" / name).read_text(encoding="utf-8"))
+def config(path: str) -> dict:
+    return yaml.safe_load((ROOT / path).read_text(encoding="utf-8"))
 
 
-PUBLISHED = config("config.yaml")["published"]["report_pga"]
+PUBLISHED = config(CONFIGS[0])["published"]["report_pga"]
 
 
 def wanted(network: str, way: str) -> pd.Series | None:
@@ -119,17 +124,23 @@ def wanted(network: str, way: str) -> pd.Series | None:
     if WAYS[way] is None:
         return pd.Series({"tau": published["tau"], "permutation_p": published["p_value"], "n": published["n"]})
     file, protocol, measure = WAYS[way]
-    table = pd.read_csv(RESULTS / file)
-    pool = {"protocol": protocol, "architecture": network, "measure": measure, "rho": published["rho"]}
-    rows = table[(table[list(pool)] == pd.Series(pool)).all(axis=1)]
+    table = read(file)
+    measurement = {"protocol": protocol, "pool": network, "measure": measure, "rho": published["rho"]}
+    rows = table[(table[list(measurement)] == pd.Series(measurement)).all(axis=1)]
     assert len(rows) <= 1
     return None if rows.empty else rows.iloc[0]
 
 
+def read(path: Path) -> pd.DataFrame:
+    """A table's rows of headline quantities; all of a table that has no others."""
+    table = pd.read_csv(path)
+    return table[table["headline"]] if "headline" in table else table
+
+
 def tables(network: str | None = None) -> list[pd.DataFrame]:
     """All published tables, or what they have of one network."""
-    found = [pd.read_csv(path) for path in sorted(RESULTS.rglob("*.csv"))]
-    return found if network is None else [table[table["architecture"] == network] for table in found]
+    found = [read(path) for folder in (STUDY, HAMMOUD) for path in sorted(folder.rglob("*.csv"))]
+    return found if network is None else [table[table["pool"] == network] for table in found]
 
 
 def numbers(network: str) -> Iterator[float]:
@@ -137,8 +148,8 @@ def numbers(network: str) -> Iterator[float]:
     for table in tables(network):
         for _, column in table.select_dtypes("number").items():
             yield from column.dropna()
-    for name in ("config.yaml", "ladder.yaml"):
-        yield from _below(config(name), network, inside=False)
+    for path in CONFIGS:
+        yield from _below(config(path), network, inside=False)
     yield from ELSEWHERE.get(network, [])
 
 
@@ -180,16 +191,16 @@ def test_each_other_decimal_number_is_one_of_the_networks(network):
     assert nowhere(NETWORKS[network], numbers(network)) == []
 
 
-def test_the_notebooks_elsewhere_lie_inside_what_the_pools_foretell():
-    known = pd.read_csv(RESULTS / "ladder/prediction.csv").dropna(subset="elsewhere")
-    assert set(zip(known["architecture"], known["pools"], strict=True)) == {("fcnn", 5), ("gat", 5)}
+def test_the_notebooks_elsewhere_lie_inside_what_the_replicates_foretell():
+    known = read(LADDER.with_name("prediction.csv")).dropna(subset="elsewhere")
+    assert set(zip(known["pool"], known["replicates"], strict=True)) == {("fcnn", 5), ("gat", 5)}
     assert len(known) == 6
     assert known["elsewhere"].between(known["low"], known["high"]).all()
 
 
 def test_lenet5_as_released_is_near_the_one_model_of_the_notebook_elsewhere():
-    released = pd.read_csv(RESULTS / "ladder/tau.csv").query("architecture == 'lenet5' and measure == 'released'")
-    assert released["sharpness_mean"].between(0.40, 0.70).tolist() == [True]
+    released = read(LADDER).query("pool == 'lenet5' and measure == 'released'")
+    assert released["value_mean"].between(0.40, 0.70).tolist() == [True]
     assert released["test_loss_mean"].between(0.28, 0.46).tolist() == [True]
 
 

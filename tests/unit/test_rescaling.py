@@ -13,13 +13,14 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from adaptive_sharpness import training, worst_case
-from adaptive_sharpness.architectures import build
-from adaptive_sharpness.balls import L2, LInf
-from adaptive_sharpness.dataset import Rows
-from adaptive_sharpness.initialisation import initialised
-from adaptive_sharpness.measures import draw_batches
-from adaptive_sharpness.objective import Objective, Parameters
+from adaptive_sharpness import worst_case
+from adaptive_sharpness.datasets import Rows
+from adaptive_sharpness.landscape.balls import L2, LInf
+from adaptive_sharpness.landscape.batches import draw_batches
+from adaptive_sharpness.landscape.objective import Objective, Parameters
+from adaptive_sharpness.study.config.pools import PoolSettings, Stop
+from adaptive_sharpness.study.training.networks import build_network, initial_network
+from adaptive_sharpness.study.training.trainers.minibatches import train
 
 RHO = 0.1
 
@@ -28,7 +29,7 @@ def _random(network: str, options: dict) -> nn.Module:
     """In float64 and eval mode, with biases and running statistics that are not 0 and 1."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        built = build(network, options).double().eval()
+        built = build_network(network, options).double().eval()
         for layer in built.modules():
             if isinstance(layer, nn.BatchNorm2d):
                 layer.running_mean.normal_()
@@ -170,12 +171,13 @@ def test_without_epsilon_batch_norm_is_no_such_rescaling():
 @pytest.fixture(scope="module")
 def trained(config, dataset) -> tuple[nn.Module, Rows, dict]:
     """The report's network, trained a little on Abalone, in float64; its data; and what the study measures."""
-    block = config["protocols"]["report"]["fcnn"]
+    pool = PoolSettings.model_validate({"architecture": "fcnn", **config["protocols"]["report"]["fcnn"]})
     table = dataset("abalone").train
     rows = Rows(*(tensor.double() for tensor in (table.inputs, table.targets, table.shift, table.scale)))
-    network = initialised("fcnn", block["options"], block["initialisation"], seed=0).double()
-    rate = block["training"]["rate"]
-    training.train(network, rows, block["loss"], 0, rate=rate, max_epochs=3, tolerance=0.0)
+    network = initial_network(pool, seed=0).double()
+    rate = pool.training.optimiser.options["lr"]
+    how = {"optimiser": partial(torch.optim.SGD, lr=rate), "batch_size": 64, "stop": Stop(tolerance=0.0, max_epochs=3)}
+    train(network, rows, functional.mse_loss, 0, **how)
     return network, rows, {"solver": "pga", "steps": 5, "rate": rate, "origin": False, "stacked": 50}
 
 

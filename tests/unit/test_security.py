@@ -7,12 +7,21 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PYTHON = sorted(path for part in ("adaptive_sharpness", "workflow") for path in (ROOT / part).rglob("*.py"))
+PARTS = ("adaptive_sharpness", "workflow", "plugins", "studies")
+PYTHON = sorted(path for part in PARTS for path in (ROOT / part).rglob("*.py"))
 RULES = [ROOT / "Snakefile", *sorted((ROOT / "workflow/rules").glob("*.smk"))]
 UNSAFE = {"eval", "exec", "compile", "__import__", "pickle.load", "pickle.loads", "pickle.Unpickler", "torch.load"}
 UNSAFE |= {"yaml.load", "yaml.unsafe_load", "yaml.full_load", "os.system", "numpy.load", "np.load", "pd.read_pickle"}
 UNSAFE |= {"shutil.unpack_archive", "marshal.loads", "shelve.open", "joblib.load", "torch.hub.load"}
 METHODS = {"extract", "extractall", "read_pickle"}  # of archives, which would write where a member says
+IMPORTS = {
+    "import_module",
+    "importlib.import_module",
+    "__import__",
+    "spec_from_file_location",
+    "run_path",
+    "run_module",
+}
 
 
 def called(source: str) -> set[str]:
@@ -53,6 +62,12 @@ def test_nothing_that_runs_what_it_reads_is_called_but_the_unpickler_of_cora():
     assert {path: names for path, names in found.items() if names} == {
         "adaptive_sharpness/datasets/cora.py": {"pickle.Unpickler"}
     }
+
+
+def test_a_name_becomes_a_module_at_the_door_alone():
+    """And in the package's own list of what it offers, where no name of a config gets to."""
+    found = {path.relative_to(ROOT).as_posix() for path in PYTHON if called(path.read_text()) & IMPORTS}
+    assert found == {"adaptive_sharpness/plugins.py", "adaptive_sharpness/__init__.py"}
 
 
 @pytest.mark.parametrize("path", RULES, ids=lambda path: path.name)

@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from torch.func import functional_call, grad, vmap
 from torch.nn.functional import linear
 
-from adaptive_sharpness import sparse
-from adaptive_sharpness.sparse import Kept, Matrix, Product, Selection, SparseLinear
+from adaptive_sharpness.architectures.fast import sparse
+from adaptive_sharpness.architectures.fast.sparse import Kept, Matrix, Product, Selection, SparseLinear
 
 X = torch.zeros(30, 40, dtype=torch.float64)
 X[torch.arange(30), torch.arange(30) % 7] = torch.linspace(1, 2, 30, dtype=torch.float64)

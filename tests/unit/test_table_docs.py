@@ -6,13 +6,17 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from adaptive_sharpness.study.tables.tau import LABELS, statistic_columns
+
 ROOT = Path(__file__).parents[2]
+STUDY, HAMMOUD = ROOT / "docs/results", ROOT / "studies/hammoud2023/results"
 PUBLISHED = {
-    "runs.parquet": "runs.parquet",
-    "estimates.csv": "estimates.csv",
-    "ladder.csv": "ladder/ladder.csv",
-    "pools.csv": "ladder/pools.csv",
-    "prediction.csv": "ladder/prediction.csv",
+    "runs.parquet": STUDY,
+    "tau.csv": STUDY,
+    "estimates.csv": STUDY,
+    "ladder.csv": HAMMOUD / "ladder",
+    "replicates.csv": HAMMOUD / "ladder",
+    "prediction.csv": HAMMOUD / "ladder",
 }
 
 
@@ -27,6 +31,11 @@ def _documented(table: str) -> list[str]:
 
 @pytest.mark.parametrize("table", PUBLISHED)
 def test_all_columns_are_explained(table):
-    path = ROOT / "docs/results" / PUBLISHED[table]
+    path = PUBLISHED[table] / table
     columns = (pd.read_parquet if path.suffix == ".parquet" else pd.read_csv)(path).columns
     assert sorted(_documented(table)) == sorted(columns)
+
+
+def test_the_columns_of_every_statistic_are_explained_and_no_others(tmp_path):
+    columns = [*LABELS, *(column.name for column in statistic_columns(tmp_path))]
+    assert sorted(_documented("tau.csv")) == sorted(columns)

@@ -17,10 +17,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from adaptive_sharpness import worst_case
-from adaptive_sharpness.architectures import build
-from adaptive_sharpness.dataset import Nodes
+from adaptive_sharpness.datasets import Nodes
+from adaptive_sharpness.landscape.objective import NotFinite
 from adaptive_sharpness.measures.worst_case import WorstCase
-from adaptive_sharpness.objective import NotFinite
+from adaptive_sharpness.study.training.networks import build_network
 
 X = np.random.default_rng(0).normal(size=(40, 6))
 W, B = np.array([1.5, -0.7, 0.0, 2.0, -0.01, 0.3]), -0.4
@@ -525,7 +525,7 @@ SMALL = {
 def _models(network: str, dtype: torch.dtype) -> list[nn.Module]:
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        return [build(network, SMALL[network]).to(dtype).eval() for _ in range(2)]
+        return [build_network(network, SMALL[network]).to(dtype).eval() for _ in range(2)]
 
 
 def _study(network: str, dtype: torch.dtype):

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from adaptive_sharpness.dataset import Dataset, Rows
+from adaptive_sharpness.datasets import Dataset, Rows
 
 
 def load(raw: Path) -> Dataset:
@@ -25,7 +25,7 @@ def load(raw: Path) -> Dataset:
     rows = Rows(inputs, targets, shift=torch.tensor(0.0), scale=torch.tensor(1.0))
     return Dataset(rows.first(15), Rows(inputs[15:], targets[15:], rows.shift, rows.scale))
 '''
-NETWORK = '''"""A network."""
+ARCHITECTURE = '''"""A network."""
 
 from torch import nn
 
@@ -34,8 +34,15 @@ def build() -> nn.Module:
     """From [n, 2] to [n, 1]."""
     {body}
 '''
+LOSS = '''"""A loss."""
+
+
+def lost(outputs, targets, reduction="mean"):
+    """None at all."""
+    raise RuntimeError("no such loss")
+'''
 DATASETS = {"waves": "", "holes": "inputs[3, 1] = float('nan')"}
-NETWORKS = {
+ARCHITECTURES = {
     "sound": "return nn.Linear(2, 1)",
     "raising": "raise KeyError('no such layer')",
     "flat": "return nn.Sequential(nn.Linear(2, 1), nn.Flatten(0))",
@@ -43,32 +50,34 @@ NETWORKS = {
 SEEN = {
     "logs/prepare/holes.log": "ValueError: data set holes, train, inputs: got nan at [3, 1], wanted finite numbers",
     "logs/train/report/raising/seeds-000-000.log": (
-        "ValueError: network raising: options {} do not fit its build(): 'no such layer'"
+        "ValueError: architecture raising: options {} do not fit its build(): 'no such layer'"
     ),
     "logs/train/report/flat/seeds-000-000.log": (
-        "ValueError: network flat: got outputs [2] for 2 examples, wanted [2, 1] like the targets"
+        "ValueError: architecture flat: got outputs [2] for 2 examples, wanted [2, 1] like the targets"
     ),
+    "logs/train/report/on_lost/seeds-000-000.log": "RuntimeError: no such loss (plugins/losses/lost.py, line 6)",
 }
 
 
 def _config(folder: Path) -> dict:
-    """A network that is wrong on a data set that is right, and a right one on each that is wrong."""
+    """A network that is wrong with a data set and a loss that are right, and a right one where one of these is not."""
     source = {"directory": str(folder), "files": {"waves.csv": "waves.csv"}}
     waves = {"sha256": {"waves.csv": hashlib.sha256(TABLE.encode()).hexdigest()}, "sources": [source]}
     how = {
         "options": {},
         "initialisation": "layers_own",
         "loss": "mse_loss",
-        "training": {"rate": 0.01, "max_epochs": 1},
+        "training": {"optimiser": {"name": "SGD", "lr": 0.01}, "stop": {"max_epochs": 1}},
     }
-    pools = {name: {"dataset": "waves", **how} for name in NETWORKS}
-    pools |= {f"on_{name}": {"dataset": name, "network": "sound", **how} for name in DATASETS if name != "waves"}
+    pools = {name: {"dataset": "waves", **how} for name in ARCHITECTURES}
+    pools["on_holes"] = {**how, "dataset": "holes", "architecture": "sound"}
+    pools["on_lost"] = {**how, "dataset": "waves", "architecture": "sound", "loss": "lost"}
     return {
         "seeds": 1,
         "only": ",".join(pools),
-        "datasets": {"waves": waves, **{name: {"raw": "waves"} for name in DATASETS if name != "waves"}},
+        "datasets": {"waves": waves, "holes": {"raw": "waves"}},
         "protocols": {"report": pools},
-        "rho": {"report_pga": {name: [0.1] for name in pools}},
+        "measures": {"report_pga": {"on": {name: {"rho": [0.1]} for name in pools}}},
     }
 
 
@@ -77,20 +86,23 @@ def broken(fresh, tmp_path_factory):
     """A study of a sound network and of many that are not, as far as it goes."""
     folder = tmp_path_factory.mktemp("broken")
     (folder / "waves.csv").write_text(TABLE)
-    study, package = fresh(folder / "project", _config(folder)), folder / "project/adaptive_sharpness"
-    for name, change in DATASETS.items():
-        (package / f"datasets/{name}.py").write_text(DATASET.replace("{change}", change))
-    for name, body in NETWORKS.items():
-        (package / f"architectures/{name}.py").write_text(NETWORK.replace("{body}", body))
+    study = fresh(folder / "project", _config(folder))
+    files = {f"datasets/{name}": DATASET.replace("{change}", change) for name, change in DATASETS.items()}
+    files |= {f"architectures/{name}": ARCHITECTURE.replace("{body}", body) for name, body in ARCHITECTURES.items()}
+    for name, text in {**files, "losses/lost": LOSS}.items():
+        path = study.folder / f"plugins/{name}.py"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
     study.run = study.snakemake("--cores", "2", "checkpoints")
     return study
 
 
 @pytest.mark.fault(
-    fault="a data set or a network that is wrong", sees="`ValueError: ...: got ..., wanted ...`, in its log"
+    fault="a data set, network or loss of the user's that is wrong",
+    sees="`ValueError: ...: got ..., wanted ...`, or its own error and its line, in its log",
 )
 @pytest.mark.parametrize(("log", "line"), SEEN.items(), ids=[line.split(":")[1] for line in SEEN.values()])
-def test_a_wrong_data_set_or_network_is_one_line_on_screen_and_in_its_log(broken, log, line):
+def test_a_wrong_plug_in_is_one_line_on_screen_and_in_its_log(broken, log, line):
     assert broken.run.code == 1
     assert line in broken.run.output.splitlines()
     assert "Traceback" not in broken.run.output
@@ -120,8 +132,11 @@ def _refused(project, *arguments: str) -> str:
 
 
 FILES = {
-    "rho: {report_pga: {fcnn: [0.0001, 1e-4]}}": (
-        "config: rho.report_pga.fcnn[1]: got 0.0001 a second time, wanted every rho once"
+    "measures: {report_pga: {on: {fcnn: {rho: [0.0001, 1e-4]}}}}": (
+        "config: measures.report_pga.on.fcnn.rho[1]: got 0.0001 a second time, wanted every rho once"
+    ),
+    "rho: {report_pga: {fcnn: [0.1]}}": (
+        "config: rho: got a key of the old layout, wanted measures.MEASURE.on.POOL.rho"
     ),
     "seeds: 3\nseeds: 4": "study.yaml, line 2, column 1: got 'seeds' a second time, wanted every key once",
     "__use_yte__: true": (

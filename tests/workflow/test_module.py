@@ -12,8 +12,10 @@ ELSEWHERE = ("--snakefile", "../Snakefile", "--directory", "..", "--workflow-pro
 SMALLER = {
     "seeds": 2,
     "seeds_per_job": 2,
-    "measures": {name: {"protocols": []} for name in ("worst_case", "average_case", "hessian")},
-    "rho": {"report_pga": {"fcnn": [0.005, 0.025]}},
+    "measures": {
+        "report_pga": {"batches": 4, "on": {"fcnn": {"rho": [0.005, 0.025]}}},
+        **{name: {"protocols": []} for name in ("worst_case", "average_case", "hessian")},
+    },
 }
 
 
@@ -27,7 +29,6 @@ def outer(fresh, small, tmp_path_factory):
     (folder / "Snakefile").write_text(snakefile)
     study = fresh(folder / "adaptive-sharpness", {})
     own = yaml.safe_load(config) | {"datasets": small["datasets"], **SMALLER}
-    own["measures"]["report_pga"] = {"batches": 4}
     (folder / "config.yaml").write_text(yaml.safe_dump(own))
     return study
 
@@ -42,7 +43,7 @@ def test_another_workflow_goes_on_from_the_tables(outer, run):
     own = {"fetch": 1, "prepare": 1, "train": 1, "measure": 2, "runs_table": 1, "estimates_table": 1, "tau_table": 1}
     assert run.jobs == {**{f"sharpness_{rule}": count for rule, count in own.items()}, "steps": 1}
     tau = pd.read_csv(outer.folder / "../results/sharpness/tables/tau.csv")
-    assert tau["rho"].tolist() == [0.005, 0.025]
+    assert tau.loc[tau["headline"], "rho"].tolist() == [0.005, 0.025]
     goes_on = pd.read_csv(outer.folder / "../report_pga.csv", names=tau.columns)
     pd.testing.assert_frame_equal(goes_on, tau)
 

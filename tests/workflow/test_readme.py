@@ -21,9 +21,10 @@ def blocks(language: str, section: str) -> list[str]:
 def extended(study):
     """The finished study with the README's files, and with a table for its data set."""
     (network,), (dataset,) = blocks("python", "Adding a network"), blocks("python", "Adding a data set")
-    (study.folder / "adaptive_sharpness/architectures/linear.py").write_text(network)
-    (study.folder / "adaptive_sharpness/datasets/waves.py").write_text(dataset)
-    (study.folder / "data/local/waves").mkdir(parents=True)
+    for folder in ("plugins/architectures", "plugins/datasets", "data/local/waves"):
+        (study.folder / folder).mkdir(parents=True)
+    (study.folder / "plugins/architectures/linear.py").write_text(network)
+    (study.folder / "plugins/datasets/waves.py").write_text(dataset)
     draw = np.random.default_rng(0)
     inputs = draw.normal(size=(200, 10))
     np.savetxt(study.folder / "data/local/waves/waves.csv", np.hstack([inputs, inputs[:, :1]]), delimiter=",")
@@ -42,5 +43,6 @@ def test_what_the_readme_adds_is_trained_and_measured(extended, data):
     assert run.jobs["train"] == 2
     assert run.jobs["measure"] == 4
     table = pd.read_csv(extended.folder / "results/tables/tau.csv")
-    assert table["architecture"].tolist() == ["linear"] * 2
-    assert table["n"].tolist() == [4, 4]
+    headline = table[table["headline"]]
+    assert headline[["pool", "quantity"]].to_numpy().tolist() == [["linear", "sharpness"]] * 2
+    assert table["n"].tolist() == [4] * 4

@@ -1,4 +1,7 @@
-"""What a change makes Snakemake do again: what depends on it, and nothing else."""
+"""What a change makes Snakemake do again, for each kind of change that it looks for.
+
+tests/unit/test_plan_changes.py goes through all changes by the plan alone; here are one or two of each kind for real.
+"""
 
 import os
 import re
@@ -8,10 +11,12 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-import yaml
 
-FIGURES = {"scatter_figure": 4, "tau_figure": 3, "trust_figure": 1}
-TABLES = {"runs_table": 1, "estimates_table": 1, "tau_table": 1, "share_figure": 1, **FIGURES, "page": 1, "metrics": 1}
+from adaptive_sharpness.study.config.reading import merged, plain_config, read_settings
+from adaptive_sharpness.study.config.yaml_file import read_yaml
+from adaptive_sharpness.study.plan import Plan
+
+TABLES = {"runs_table": 1, "estimates_table": 1, "tau_table": 1, "metrics": 1, "report": 1}
 PREPARE = {"prepare": 2, "train": 4, "measure": 18, **TABLES}
 NOTHING: dict[str, int] = {}
 
@@ -43,23 +48,6 @@ def removed(path: str) -> Callable:
     return change
 
 
-def reordered(kept: dict[str, int]) -> Callable:
-    """The same config with its keys in another order, but for so many levels of these sections."""
-
-    def turn(value, levels: int):
-        if not isinstance(value, dict):
-            return value
-        return {key: turn(value[key], levels - 1) for key in (value if levels > 0 else reversed(value))}
-
-    def change(study):
-        for path in ("config/config.yaml", "study.yaml"):
-            config = yaml.safe_load((study.folder / path).read_text())
-            turned = {key: turn(config[key], kept.get(key, 0)) for key in reversed(config)}
-            (study.folder / path).write_text(yaml.safe_dump(turned, sort_keys=False))
-
-    return change
-
-
 def touched(study) -> None:
     """What is read is made newer than what was made from it, as in a clone, and to the second as git does it."""
     files = [path for path in study.folder.rglob("*") if path.is_file() and ".snakemake" not in path.parts]
@@ -70,164 +58,60 @@ def touched(study) -> None:
 
 
 def changed_and_back(study) -> None:
-    for path in ("adaptive_sharpness/training.py", "workflow/scripts/measure.py"):
+    for path in ("adaptive_sharpness/study/training/descent.py", "workflow/scripts/measure.py"):
         text = study.read(path)
         study.append(path, "\n# changed\n")
         (study.folder / path).write_bytes(text)
 
 
-# What is changed, the jobs that are done again, and of those that train or measure parts of their outputs' paths: 3 is
-# the architecture, 4 the measure, 5 the radius, -1 the file.
+# A change, the jobs that are done again, and of those that train or measure parts of their outputs' paths: 3 is the
+# pool, 4 the measure, 5 the radius, -1 the file.
 CHANGES = {
+    # other files
     "a radius more": (
-        configured({"rho.report_pga.gat": [0.004, 0.1, 0.02]}),
+        configured({"measures.report_pga.on.gat.rho": [0.004, 0.1, 0.02]}),
         {"measure": 2, **TABLES},
         {5: {"rho-0.1"}},
     ),
-    "a radius less": (configured({"rho.report_pga.gat": [0.02]}), TABLES, {}),
-    "a training rate": (
-        configured({"protocols.report.gat.training.rate": 0.1}),
-        {"train": 2, "measure": 8, **TABLES},
-        {3: {"gat"}},
-    ),
-    "an architecture's option": (
-        configured({"protocols.report.fcnn.options.widths": [10, 32, 64, 1]}),
-        {"train": 2, "measure": 10, **TABLES},
-        {3: {"fcnn"}},
-    ),
-    "models trained at once": (
-        configured({"protocols.report.fcnn.stacked": 2}),
-        {"train": 2, "measure": 10, **TABLES},
-        {3: {"fcnn"}},
-    ),
-    "how far a graph's network sees": (
-        configured({"protocols.report.gat.hops": 3}),
-        {"measure": 8, **TABLES},
-        {3: {"gat"}},
-    ),
-    "a measure's option": (
-        configured({"measures.average_case.options.samples": 2}),
-        {"measure": 4, **TABLES},
-        {4: {"average_case"}},
-    ),
-    "a measure's option for one architecture": (
-        configured({"measures.worst_case.options.steps.gat": 12}),
+    "a pool less": (configured({"only": "gat"}), TABLES, {}),
+    # other parameters
+    "a measure's option on one pool": (
+        configured({"measures.worst_case.on.gat.steps": 12}),
         {"measure": 2, **TABLES},
         {3: {"gat"}, 4: {"worst_case"}},
     ),
-    "a measure's batches": (
-        configured({"measures.hessian.batches": 5}),
-        {"measure": 2, **TABLES},
-        {4: {"hessian"}},
-    ),
-    "problems solved at once": (
-        configured({"measures.report_pga.stacked": {"fcnn": 2}}),
-        {"measure": 4, **TABLES},
-        {3: {"fcnn"}, 4: {"report_pga"}},
-    ),
-    "seeds more by a shard": (
-        configured({"seeds": 6}),
-        {"train": 2, "measure": 9, **TABLES},
-        {-1: {"seeds-004-005"}},
-    ),
-    "seeds more by half a shard": (
-        configured({"seeds": 5}),
-        {"train": 2, "measure": 9, **TABLES},
-        {-1: {"seeds-004-004"}},
-    ),
-    "seeds less by a shard": (configured({"seeds": 2}), TABLES, {}),
-    # surprising: the last shard is named for what it holds, so that fewer models are trained once more
-    "seeds less by half a shard": (
-        configured({"seeds": 3}),
-        {"train": 2, "measure": 9, **TABLES},
-        {-1: {"seeds-002-002"}},
-    ),
-    "seeds of one architecture": (
-        configured({"seeds": {"fcnn": 4, "gat": 6, "lenet5": 4}}),
-        {"train": 1, "measure": 4, **TABLES},
-        {3: {"gat"}, -1: {"seeds-004-005"}},
-    ),
-    "models a job": (
-        configured({"seeds_per_job": 4}),
-        {"train": 2, "measure": 9, **TABLES},
-        {-1: {"seeds-000-003"}},
-    ),
-    "models a job of one architecture": (
-        configured({"seeds_per_job": {"fcnn": 2, "gat": 4, "lenet5": 2}}),
-        {"train": 1, "measure": 4, **TABLES},
-        {3: {"gat"}, -1: {"seeds-000-003"}},
-    ),
-    "an architecture less": (
-        configured({"only": "gat"}),
-        {**TABLES, "scatter_figure": 3},
+    "a published value": (
+        configured({"published.report_pga.gat.tau": -0.2}),
+        {"tau_table": 1, "metrics": 1, "report": 1},
         {},
-    ),
-    "a measure less": (
-        configured({"measures.average_case.protocols": []}),
-        {**TABLES, "scatter_figure": 3, "tau_figure": 2},
-        {},
-    ),
-    "a protocol's name": (
-        replaced("config/config.yaml", "\n  report:\n    fcnn:", "\n  text:\n    fcnn:"),
-        {"train": 4, "measure": 18, **TABLES},
-        {2: {"text"}},
     ),
     "the data's hash": (
         configured({"datasets.abalone.sha256": {"abalone.data": 64 * "0"}}),
         {"fetch": 1, "prepare": 1, "train": 2, "measure": 10, **TABLES},
         {3: {"fcnn"}},
     ),
-    "a published value": (
-        configured({"published.report_pga.gat.tau": -0.2}),
-        {"tau_table": 1, **FIGURES, "page": 1, "metrics": 1},
-        {},
-    ),
-    "code deep in what all measures import": (
-        appended("adaptive_sharpness/problems.py"),
-        {"measure": 18, **TABLES},
-        {},
-    ),
-    "code deep in what some measures import": (appended("adaptive_sharpness/balls.py"), {"measure": 16, **TABLES}, {}),
-    "an architecture's code": (
-        appended("adaptive_sharpness/architectures/gat.py"),
-        {"train": 2, "measure": 8, **TABLES},
-        {3: {"gat"}},
-    ),
+    # other code
     "a measure's code": (
         appended("adaptive_sharpness/measures/hessian.py"),
         {"measure": 2, **TABLES},
         {4: {"hessian"}},
     ),
-    "how networks are trained": (
-        appended("adaptive_sharpness/training.py"),
-        {"train": 4, "measure": 18, **TABLES},
-        {},
-    ),
-    "code of every table": (appended("adaptive_sharpness/tables.py"), TABLES, {}),
-    "code of figures": (appended("adaptive_sharpness/figures.py"), {**FIGURES, "share_figure": 1, "page": 1}, {}),
-    "code of nothing yet": (appended("adaptive_sharpness/ladder.py"), NOTHING, {}),
-    "a script": (appended("workflow/scripts/measure.py"), {"measure": 18, **TABLES}, {}),
-    "a template": (appended("adaptive_sharpness/page.html", "<!-- changed -->\n"), {"page": 1}, {}),
-    # surprising: what lies in the middle is not missed while all that was made from it is there
+    "a template": (appended("adaptive_sharpness/study/report/page.html", "<!-- changed -->\n"), {"report": 1}, {}),
+    # files that are gone; surprising: what lies in the middle is not missed while all that was made from it is there
     "a checkpoint that is gone": (removed("results/checkpoints/report/gat/seeds-000-001.*"), NOTHING, {}),
     "a table that is gone": (
         removed("results/tables/tau.csv"),
-        {"tau_table": 1, **FIGURES, "page": 1, "metrics": 1},
+        {"tau_table": 1, "metrics": 1, "report": 1},
         {},
     ),
+    # what does not count
     "a mirror of the data": (
         configured({"datasets.abalone.sources": [{"directory": "mirror", "files": {"abalone.data": "abalone.data"}}]}),
         NOTHING,
         {},
     ),
-    "a comment in the schema": (appended("workflow/schemas/config.schema.yaml"), NOTHING, {}),
     "a comment in the rules": (appended("workflow/rules/train.smk"), NOTHING, {}),
-    "a report's caption": (appended("workflow/report/tau.rst", "Changed.\n"), NOTHING, {}),
-    "a comment in the config": (appended("config/config.yaml"), NOTHING, {}),
-    "the order of keys in the config": (reordered({"protocols": 2, "measures": 1}), NOTHING, {}),
-    "the order of architectures, which is that of rows": (reordered({"protocols": 1, "measures": 1}), TABLES, {}),
     "a number's spelling": (replaced("study.yaml", "0.02\n", "2e-2\n"), NOTHING, {}),
-    "logs that are gone": (removed("logs/**/*"), NOTHING, {}),
     "the time of every file": (touched, NOTHING, {}),
     "a change that is taken back": (changed_and_back, NOTHING, {}),
 }
@@ -250,17 +134,7 @@ def test_a_change_remakes_what_depends_on_it_and_nothing_else(study, change, job
 
 
 @pytest.mark.parametrize(
-    ("package", "jobs"),
-    [
-        ("torch", PREPARE),
-        ("pandas", {"measure": 18, **TABLES}),
-        ("statsmodels", TABLES),
-        ("curvlinops-for-pytorch", {"measure": 2, **TABLES}),
-        ("scikit-learn", {"prepare": 1, "train": 2, "measure": 10, **TABLES}),
-        ("matplotlib", {**FIGURES, "share_figure": 1, "page": 1}),
-        ("Jinja2", {"page": 1}),
-        ("snakemake", NOTHING),
-    ],
+    ("package", "jobs"), [("torch", PREPARE), ("matplotlib", {"report": 1}), ("snakemake", NOTHING)]
 )
 def test_another_version_of_a_package_remakes_what_imports_it(study, other_version, package, jobs):
     other_version(study.folder, package, "999.1")
@@ -276,12 +150,12 @@ def test_a_checkpoint_that_is_gone_is_made_again_where_it_is_asked_for(study):
 
 @pytest.fixture(scope="module")
 def less(finished, tmp_path_factory):
-    """The study without an architecture, a measure and a radius."""
+    """The study without a pool, a measure and a radius."""
     study = finished.copy(tmp_path_factory.mktemp("less") / "project")
-    study.configure({"only": "gat", "measures.average_case.protocols": [], "rho.report_pga.gat": [0.02]})
+    study.configure({"only": "gat", "measures.average_case.protocols": [], "measures.report_pga.on.gat.rho": [0.02]})
     study.run = run = study.snakemake("--cores", "2")
     assert run.code == 0, run.output
-    assert run.jobs == {**TABLES, "scatter_figure": 2, "tau_figure": 2}
+    assert run.jobs == TABLES
     return study
 
 
@@ -315,7 +189,7 @@ def words(path: Path) -> set[str]:
 def test_what_is_removed_leaves_no_row(less, name):
     path = less.folder / "results/tables" / name
     table = pd.read_csv(path) if path.suffix == ".csv" else pd.read_parquet(path)
-    assert set(table[["architecture", "measure", "rho"]].itertuples(index=False, name=None)) == LEFT
+    assert set(table[["pool", "measure", "rho"]].itertuples(index=False, name=None)) == LEFT
 
 
 @pytest.mark.parametrize(("name", "said"), SAID.items(), ids=SAID)
@@ -327,8 +201,14 @@ def test_what_is_removed_leaves_no_word_in_a_table_or_a_figure(less, finished, n
 
 
 def test_no_table_or_figure_of_what_is_left_is_forgotten_here(less):
-    made = [path.removeprefix("results/") for path in less.run.outputs if not path.endswith((".png", ".html"))]
-    assert sorted(made) == sorted(SAID)
+    """And no figure of the study before stays among those of this one."""
+    results = less.folder / "results"
+    made = [path for part in ("tables", "figures") for path in (results / part).rglob("*") if path.is_file()]
+    found = {
+        path.relative_to(results).as_posix() for path in made if path.suffix in (".csv", ".parquet", ".json", ".svg")
+    }
+    assert found == set(SAID)
+    assert len([path for path in made if path.suffix == ".pdf"]) == len([path for path in SAID if path.endswith("svg")])
 
 
 def test_what_is_removed_leaves_nothing_on_the_page(less, finished):
@@ -342,7 +222,11 @@ def test_what_is_removed_and_put_back_is_not_measured_again(less, tmp_path):
     """Surprising only until one has seen it: a radius has a file of its own, which waits."""
     study = less.copy(tmp_path / "project")
     study.configure(
-        {"only": "fcnn,gat", "measures.average_case.protocols": ["report"], "rho.report_pga.gat": [0.004, 0.02]}
+        {
+            "only": "fcnn,gat",
+            "measures.average_case.protocols": ["report"],
+            "measures.report_pga.on.gat.rho": [0.004, 0.02],
+        }
     )
     assert study.plan().jobs == TABLES
 
@@ -374,3 +258,21 @@ def test_a_damaged_raw_file_is_refused_before_it_is_parsed(study):
     assert run.code == 1
     assert "abalone.data: got sha256" in run.output
     assert not (study.folder / "results/datasets/abalone.safetensors").exists()
+
+
+def test_the_plan_is_what_snakemake_does(study):
+    """Job by job: the same outputs, made from the same inputs' count."""
+    config = merged(plain_config(read_yaml(study.folder / "config/config.yaml")), study.config)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(study.folder)
+        plan = Plan(read_settings(config), lambda rule: study.folder / f"workflow/scripts/{rule}.py")
+        planned = sorted(path for job in plan.jobs() for path in job.outputs)
+    assert sorted(study.plan("--forceall").outputs) == planned
+
+
+def test_no_parameter_of_a_dry_run_is_long(study):
+    """After a change of a radius, with 2,000 models a pool: Snakemake prints parameters that have changed, both."""
+    study.configure({"seeds": 2000, "measures.report_pga.on.gat.rho": [0.004, 0.3]})
+    said = [line for line in study.plan().output.splitlines() if "params" in line.lower()]
+    assert said
+    assert max(map(len, said)) <= 500

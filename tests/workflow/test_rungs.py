@@ -7,15 +7,16 @@ import pytest
 import yaml
 from scipy import stats
 
-SHIPPED = yaml.safe_load((Path(__file__).parents[2] / "config/ladder.yaml").read_text())
-NETWORKS = ("fcnn", "gat")
+SHIPPED = yaml.safe_load((Path(__file__).parents[2] / "studies/hammoud2023/ladder.yaml").read_text())
+POOLS = ("fcnn", "gat")
 MINI = {
     "pathvars.results": "results/ladder",
     "seeds": 3,
     "seeds_per_job": 3,
-    "only": ",".join(NETWORKS),
-    "pools.size": 3,
-    **{f"measures.{name}.batches": 4 for name in ("own_batches", "report_pga", "with_origin", "worst_case")},
+    "only": ",".join(POOLS),
+    "replicates.size": 3,
+    **{f"measures.{name}.batches": 4 for name in ("own_batches", "report_pga", "with_origin", "notebook_rate")},
+    **{f"measures.worst_case.on.{name}.batches": 4 for name in POOLS},
 }
 
 
@@ -34,60 +35,56 @@ def table(study, name: str) -> pd.DataFrame:
 
 
 def test_every_rung_of_the_config_is_there_in_order(climbed):
-    wanted = [
-        (name, rung["switch"]) for name in SHIPPED["ladder"] if name in NETWORKS for rung in SHIPPED["ladder"][name]
-    ]
+    wanted = [(name, rung["switch"]) for name in SHIPPED["ladder"] if name in POOLS for rung in SHIPPED["ladder"][name]]
     ladder = table(climbed, "ladder.csv")
-    assert sorted(zip(ladder["architecture"], ladder["switch"], strict=True)) == sorted(wanted)
-    for name in NETWORKS:
-        rungs = ladder[ladder["architecture"] == name]
+    assert sorted(zip(ladder["pool"], ladder["switch"], strict=True)) == sorted(wanted)
+    for name in POOLS:
+        rungs = ladder[ladder["pool"] == name]
         assert rungs["switch"].tolist() == [rung["switch"] for rung in SHIPPED["ladder"][name]]
     assert (ladder["n"] == 3).all()
 
 
 def test_each_rung_has_the_tau_of_its_models(climbed):
-    runs = table(climbed, "runs.parquet")
+    runs = table(climbed, "runs.parquet").query("headline")
     for rung in table(climbed, "ladder.csv").itertuples():
-        models = runs.query(
-            "architecture == @rung.architecture and protocol == @rung.protocol and measure == @rung.measure"
-        )
-        assert rung.tau == pytest.approx(stats.kendalltau(models["sharpness"], models["test_loss"]).statistic)
+        models = runs.query("pool == @rung.pool and protocol == @rung.protocol and measure == @rung.measure")
+        assert rung.tau == pytest.approx(stats.kendalltau(models["value"], models["test_loss"]).statistic)
 
 
 def test_rungs_of_one_protocol_measure_the_same_models(climbed):
     runs = table(climbed, "runs.parquet")
-    assert (runs.groupby(["protocol", "architecture", "seed"])["test_loss"].nunique() == 1).all()
+    assert (runs.groupby(["protocol", "pool", "seed"])["test_loss"].nunique() == 1).all()
 
 
 def test_each_switch_that_trains_otherwise_gives_other_models(climbed):
     """No pool is the one before under another name; but the stop rule leaves most models as they are."""
     runs = table(climbed, "runs.parquet").query("protocol != 'report'")
-    runs = runs.drop_duplicates(["protocol", "architecture", "seed"])
-    for _, models in runs.groupby("architecture"):
+    runs = runs.drop_duplicates(["protocol", "pool", "seed"])
+    for _, models in runs.groupby("pool"):
         pools = models.pivot(index="seed", columns="protocol", values="test_loss")
         assert not pools.T.duplicated().any()
 
 
 def test_each_switch_that_measures_otherwise_gives_other_numbers(climbed):
     """But for the origin, which counts only where no step finds more, and for model 0, whose seed is the study's."""
-    runs = table(climbed, "runs.parquet").query("measure != 'with_origin' and seed != 0")
-    for _, models in runs.groupby(["protocol", "architecture", "seed"]):
-        assert models["sharpness"].nunique() == len(models)
+    runs = table(climbed, "runs.parquet").query("headline and measure != 'with_origin' and seed != 0")
+    for _, models in runs.groupby(["protocol", "pool", "seed"]):
+        assert models["value"].nunique() == len(models)
 
 
-def test_the_released_pool_is_cut_into_pools(climbed):
-    pools = table(climbed, "pools.csv")
-    assert pools[["architecture", "pool", "n"]].to_numpy().tolist() == [["fcnn", 0, 3], ["gat", 0, 3]]
-    assert (table(climbed, "prediction.csv")["pools"] <= 1).all()
+def test_the_released_pool_is_cut_into_replicates(climbed):
+    replicates = table(climbed, "replicates.csv")
+    assert replicates[["pool", "replicate", "n"]].to_numpy().tolist() == [["fcnn", 0, 3], ["gat", 0, 3]]
+    assert (table(climbed, "prediction.csv")["replicates"] <= 1).all()
 
 
 def test_the_page_shows_the_ladder(climbed):
     page = climbed.read("results/ladder/report.html").decode()
-    for name in NETWORKS:
+    for name in POOLS:
         assert all(rung["switch"] in page for rung in SHIPPED["ladder"][name])
 
 
 def test_a_switch_is_turned_from_the_command_line_and_remakes_its_pool_alone(climbed):
-    plan = climbed.plan("--config", "protocols={released: {gat: {training: {min_epochs: 10}}}}")
+    plan = climbed.plan("--config", "protocols={released: {gat: {training: {stop: {min_epochs: 10}}}}}")
     assert plan.code == 0, plan.output
     assert (plan.jobs["train"], plan.jobs["measure"]) == (1, 6)

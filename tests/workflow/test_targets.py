@@ -5,27 +5,21 @@ import math
 import pytest
 import yaml
 
+from adaptive_sharpness.study.config.reading import merged, plain_config
+
 
 def jobs(config: dict, only: tuple[str, ...] = ()) -> dict[str, int]:
     """Jobs by rule of a study that starts from nothing."""
-    pools = {(p, a) for p, pool in config["protocols"].items() for a in pool if not only or a in only}
+    pools = {(p, name) for p, pool in config["protocols"].items() for name in pool if not only or name in only}
     size = config["seeds_per_job"]
     sizes = size if isinstance(size, dict) else {name: size for _, name in pools}
     shards = {name: math.ceil(config["seeds"] / sizes[name]) for _, name in pools}
-    grids = {
-        (protocol, name, measure): config["rho"][measure].get(name, [])
-        for protocol, name in pools
-        for measure in config["measures"]
-    }
-    drawn = {(protocol, measure) for (protocol, _, measure), grid in grids.items() if grid}
-    in_balls = {(protocol, measure) for (protocol, _, measure), grid in grids.items() if grid not in ([], "none")}
     datasets = len({config["protocols"][protocol][name]["dataset"] for protocol, name in pools})
-    measured = {key: 1 if grid == "none" else len(grid) for key, grid in grids.items()}
-    tables = {"runs_table": 1, "tau_table": 1, "estimates_table": 1, "share_figure": 1, "page": 1, "metrics": 1}
-    tables |= {"scatter_figure": len(drawn), "tau_figure": len(in_balls)}
-    tables |= {"trust_figure": len({protocol for protocol, _ in drawn})}
+    on = [block["on"] for block in config["measures"].values()]
+    taken = [(name, each[name]) for _, name in pools for each in on if name in each]
     trained = sum(shards[name] for _, name in pools)
-    measures = sum(shards[name] * radii for (_, name, _), radii in measured.items())
+    measures = sum(shards[name] * len(closer.get("rho", ["none"])) for name, closer in taken)
+    tables = dict.fromkeys(("runs_table", "tau_table", "estimates_table", "metrics", "report"), 1)
     return {"fetch": datasets, "prepare": datasets, "train": trained, "measure": measures, **tables}
 
 
@@ -36,11 +30,10 @@ def test_a_fresh_clone_lists_every_job_of_the_study(clean, config):
 
 
 def test_the_quick_study_is_listed_in_its_own_folder(clean, config):
-    quick = yaml.safe_load(clean.read("config/quick.yaml"))
-    rho = {name: {**grids, **quick["rho"].get(name, {})} for name, grids in config["rho"].items()}
+    quick = plain_config(yaml.safe_load(clean.read("config/quick.yaml")))
     plan = clean.plan("--configfile", "config/quick.yaml")
     assert plan.code == 0
-    assert plan.jobs == jobs({**config, **{key: quick[key] for key in ("seeds", "seeds_per_job")}, "rho": rho})
+    assert plan.jobs == jobs(merged(config, quick))
     folders = {"/".join(path.split("/")[:2]) for path in plan.outputs}
     assert folders == {"results/quick", "data/raw"}
 
@@ -66,7 +59,7 @@ def test_a_number_on_the_command_line_wins(clean, config):
     assert clean.plan("--config", "seeds=4").jobs == jobs({**config, "seeds": 4})
 
 
-def test_only_selects_an_architecture_with_its_data(clean, config):
+def test_only_selects_a_pool_with_its_data(clean, config):
     plan = clean.plan("--config", "only=fcnn")
     assert plan.jobs == jobs(config, ("fcnn",))
     assert {path for path in plan.outputs if "SHA256SUMS" in path} == {"data/raw/abalone/SHA256SUMS"}
@@ -77,10 +70,13 @@ def test_only_selects_an_architecture_with_its_data(clean, config):
     ("changes", "line"),
     [
         (
-            "rho: {report_pga: {fcnn: [-0.1]}}",
-            "config: rho.report_pga.fcnn[0]: got -0.1, wanted a finite number above 0",
+            "measures: {report_pga: {on: {fcnn: {rho: [-0.1]}}}}",
+            "config: measures.report_pga.on.fcnn.rho[0]: got -0.1, wanted a finite number above 0",
         ),
-        ("rho: {report_pga: {gcn: [0.1]}}", "config: rho.report_pga.gcn: got 'gcn', wanted one of fcnn, gat, lenet5"),
+        (
+            "measures: {report_pga: {on: {gcn: {rho: [0.1]}}}}",
+            "config: measures.report_pga.on.gcn: got 'gcn', wanted one of fcnn, gat, lenet5",
+        ),
         ("measure: {}", "config: measure: got 'measure', wanted one of seeds, "),
     ],
 )
