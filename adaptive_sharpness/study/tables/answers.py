@@ -18,7 +18,22 @@ def answering_rows(tau: pd.DataFrame) -> pd.DataFrame:
         is published, the middle radius of the first measure.
     """
     headline = tau[tau["headline"]]
-    return pd.DataFrame([_answering_row(rows) for _, rows in headline.groupby("pool", sort=False)])
+    return pd.DataFrame([answering_row(rows) for _, rows in headline.groupby("pool", sort=False)])
+
+
+def answering_row(rows: pd.DataFrame) -> pd.Series:
+    """Return the row that answers for a pool, see `answering_rows`.
+
+    Args:
+        rows: of one pool, of headline quantities.
+    """
+    by_text = rows[rows["protocol"] == TEXT]
+    rows = rows if by_text.empty else by_text
+    published = rows[rows["published_tau"].notna()]
+    if len(published):
+        return published.iloc[0]
+    first = rows[(rows[["protocol", "measure"]] == rows[["protocol", "measure"]].iloc[0]).all(axis=1)]
+    return first.sort_values("rho").iloc[len(first) // 2]
 
 
 def main_protocol(tau: pd.DataFrame) -> str | None:
@@ -70,13 +85,3 @@ def metrics(tau: pd.DataFrame) -> dict[str, dict[str, float | None]]:
         for row in answering_rows(rows).itertuples():
             found[row.pool][measure] = None if pd.isna(row.tau) else row.tau
     return found
-
-
-def _answering_row(rows: pd.DataFrame) -> pd.Series:
-    by_text = rows[rows["protocol"] == TEXT]
-    rows = rows if by_text.empty else by_text
-    published = rows[rows["published_tau"].notna()]
-    if len(published):
-        return published.iloc[0]
-    first = rows[(rows[["protocol", "measure"]] == rows[["protocol", "measure"]].iloc[0]).all(axis=1)]
-    return first.sort_values("rho").iloc[len(first) // 2]

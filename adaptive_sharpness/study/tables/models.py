@@ -20,16 +20,20 @@ def usable(models: pd.DataFrame) -> pd.DataFrame:
 
 
 def headline_quantities(table: pd.DataFrame) -> pd.Series:
-    """Return the headline quantity of each row's measure; "sharpness" where no model has one by name.
+    """Return the headline quantity of each row's measurement.
 
     Args:
-        table: rows with measure, quantity and headline; a model of which nothing is known has no quantity.
+        table: rows with the columns of KEYS, and headline; a model of which nothing is known has no quantity.
 
     Returns:
-        A name for each row.
+        A name for each row: that of other models of the measurement; where there is none, that of the measure on the
+        same pool, or on any; else "sharpness".
     """
-    named = table[table["headline"] & table["quantity"].notna()].drop_duplicates("measure")
-    return table["measure"].map(named.set_index("measure")["quantity"]).astype(object).fillna("sharpness")
+    named, found = table[table["headline"] & table["quantity"].notna()], pd.Series(index=table.index, dtype=object)
+    for keys in (MEASUREMENT, ["pool", "measure"], ["measure"]):
+        known = named.drop_duplicates(keys)[[*keys, "quantity"]]
+        found = found.fillna(table[keys].merge(known, how="left", on=keys)["quantity"].set_axis(table.index))
+    return found.fillna("sharpness")
 
 
 def same_rho(column: pd.Series, rho: float | None) -> pd.Series:

@@ -64,15 +64,12 @@ def _with_quantities(measured: pd.DataFrame) -> pd.DataFrame:
     unnamed = measured["quantity"].isna()
     if not unnamed.any():
         return measured
-    named = measured.loc[~unnamed, [*KEYS, "headline"]].drop_duplicates()
-    headlines = measured.assign(quantity=headline_quantities(measured))[[*MEASUREMENT, "quantity", "headline"]]
-    unknown = headlines[unnamed].merge(named[MEASUREMENT].drop_duplicates(), how="left", on=MEASUREMENT, indicator=True)
-    named = pd.concat([named, unknown[unknown.pop("_merge") == "left_only"].drop_duplicates()])
-    missing = measured[unnamed].drop(columns=["quantity", "headline"]).merge(named, how="left", on=MEASUREMENT)
-    order = measured.drop_duplicates([*MODEL, "measure", "rho"]).reset_index(drop=True)
-    place = order[[*MODEL, "measure", "rho"]].assign(place=order.index)
-    both = pd.concat([measured[~unnamed], missing], ignore_index=True)
-    both = both.merge(place, on=[*MODEL, "measure", "rho"]).sort_values("place", kind="stable")
+    place = measured.groupby([*MODEL, "measure", "rho"], dropna=False, sort=False).ngroup()
+    quantity = measured["quantity"].astype(object).fillna(headline_quantities(measured))
+    named = measured.assign(quantity=quantity, place=place)
+    quantities = named[[*KEYS, "headline"]].drop_duplicates()
+    missing = named[unnamed].drop(columns=["quantity", "headline"]).merge(quantities, on=MEASUREMENT)
+    both = pd.concat([named[~unnamed], missing]).sort_values("place", kind="stable")
     return both.drop(columns="place").reset_index(drop=True)
 
 
