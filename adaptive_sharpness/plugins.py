@@ -8,7 +8,7 @@ plug-ins. What a file offers is read from its syntax tree, so that a config is c
 import ast
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import lru_cache
@@ -157,15 +157,28 @@ def file(kind: str, name: str, folder: str | Path = "plugins") -> Path | None:
     if mine and theirs:
         raise ValueError(f"{theirs}: got the name of a plug-in of the package, wanted another name")
     if not mine and not theirs and name not in torch_names(kind):
-        raise ValueError(unknown(kind, name, folder))
+        raise ValueError(f"got {name!r}, {wanted_one_of(name, all_names(kind, folder))}")
     return mine or theirs
 
 
-def unknown(kind: str, name: str, folder: str | Path = "plugins") -> str:
-    """Return the line about a name that nothing has: what was got, what was wanted, and the nearest name."""
-    allowed = [*names(kind, folder), *torch_names(kind)]
-    close = get_close_matches(str(name), allowed, n=1)
-    return f"got {name!r}, wanted one of {', '.join(allowed)}" + (f" (did you mean {close[0]}?)" if close else "")
+def wanted_one_of(name: object, allowed: Iterable[str]) -> str:
+    """Return what a line says of a name that nothing has: what was wanted, and the nearest of it.
+
+    Example:
+        >>> wanted_one_of("fcn", ["fcnn", "gat"])
+        'wanted one of fcnn, gat (did you mean fcnn?)'
+    """
+    listed = list(allowed)
+    close = get_close_matches(str(name), listed, n=1)
+    return f"wanted one of {', '.join(listed)}" + (f" (did you mean {close[0]}?)" if close else "")
+
+
+def all_names(kind: str, folder: str | Path = "plugins") -> list[str]:
+    """Return all names that `resolve` knows: of the package, of the user, and of torch.
+
+    Args: as in `resolve`.
+    """
+    return [*names(kind, folder), *torch_names(kind)]
 
 
 def names(kind: str, folder: str | Path = "plugins") -> list[str]:

@@ -8,6 +8,8 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
+from adaptive_sharpness.plugins import wanted_one_of
+
 LONGEST = 120  # characters of a wrong value that a line repeats
 PLACE = "[key]"  # what pydantic calls the place of a wrong key
 
@@ -56,10 +58,7 @@ def unknown(where: str, name: Any, allowed: Iterable[str]) -> str:
         >>> unknown("only", "fcn", ["fcnn", "gat"])
         "only: got 'fcn', wanted one of fcnn, gat (did you mean fcnn?)"
     """
-    names = list(allowed)
-    close = get_close_matches(str(name), names, n=1)
-    hint = f" (did you mean {close[0]}?)" if close else ""
-    return f"{where}: got {short(name)}, wanted one of {', '.join(names)}{hint}"
+    return f"{where}: got {short(name)}, {wanted_one_of(name, allowed)}"
 
 
 def short(value: Any) -> str:

@@ -23,7 +23,7 @@ def named(where: str, kind: str, name: str, folder: str) -> Iterator[str]:
     Raises:
         ValueError: if its file is no Python, or lacks its function; one line that names the file.
     """
-    allowed = [*plugins.names(kind, folder), *plugins.torch_names(kind)]
+    allowed = plugins.all_names(kind, folder)
     yield from among(where, name, allowed)
     if name in allowed:
         plugins.parameters(kind, name, folder)

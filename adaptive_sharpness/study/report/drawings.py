@@ -1,6 +1,5 @@
 """All figures of a study, each by its plug-in."""
 
-import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,7 +79,7 @@ def _drawings(name: str, tables: Tables, folder: str | Path) -> list[Drawing]:
     for place in found:
         if not isinstance(place, str) or Path(place).is_absolute() or ".." in Path(place).parts:
             raise ValueError(f"figure {name}: got {place!r} for a folder, wanted one such as report/worst_case")
-    said = inspect.getdoc(plugins.module("figures", name, folder)) or name
+    said = plugins.docstring(plugins.file("figures", name, folder)) or name
     title, _, caption = said.partition("\n")
     caption = " ".join(caption.split())
     return [Drawing(name, title.strip().rstrip("."), caption, place, figure) for place, figure in found.items()]

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import save_file
@@ -155,27 +156,23 @@ def _optimiser(pool: PoolSettings, folder) -> Callable:
     can_fuse = "fused" in (plugins.parameters("optimisers", chosen.name, folder) or {})
     fused = {"fused": True} if can_fuse and not {"foreach", "differentiable"} & chosen.options.keys() else {}
     build = partial(plugins.resolve("optimisers", chosen.name, folder), **{**fused, **chosen.options})
-
-    def checked(parameters):
-        made = build(parameters)
-        require_methods(f"optimiser {chosen.name}", made, "step", "zero_grad")
-        return made
-
-    return checked
+    return partial(_built, f"optimiser {chosen.name}", build, ("step", "zero_grad"))
 
 
 def _schedule(pool: PoolSettings, folder) -> Callable | None:
+    """From an optimiser to its schedule."""
     chosen = pool.training.schedule
     if chosen is None:
         return None
     build = partial(plugins.resolve("schedules", chosen.name, folder), **chosen.options)
+    return partial(_built, f"schedule {chosen.name}", build, ("step",))
 
-    def checked(optimiser):
-        made = build(optimiser)
-        require_methods(f"schedule {chosen.name}", made, "step")
-        return made
 
-    return checked
+def _built(name: str, build: Callable, methods: tuple[str, ...], moved: Any) -> Any:
+    """What a plug-in builds for what it moves, if it has these methods."""
+    made = build(moved)
+    require_methods(name, made, *methods)
+    return made
 
 
 def _state(network: nn.Module) -> States:

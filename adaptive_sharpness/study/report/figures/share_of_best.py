@@ -32,13 +32,12 @@ def draw(tables: Tables) -> dict[str, Figure]:
     Returns:
         Figures by folder.
     """
+    # Not by the share: a network of which no model can be used keeps its panel.
     compared = tables.estimates[tables.estimates["compared_with"].notna()]
     return {protocol: _figure(rows) for protocol, rows in compared.groupby("protocol", sort=False)}
 
 
-def _figure(estimates: pd.DataFrame) -> Figure:
-    # Not by the share: a network of which no model can be used keeps its panel.
-    compared = estimates[estimates["compared_with"].notna()]
+def _figure(compared: pd.DataFrame) -> Figure:
     looks = cycle(zip(COLORS, MARKERS, strict=True))
     measures = dict(zip(compared["measure"].unique(), looks, strict=False))  # the same in every panel
     with mpl.rc_context(STYLE):

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from adaptive_sharpness.study.report.style import BLUE, STYLE, new_panels, rows_by_pool
 from adaptive_sharpness.study.report.tables import Tables
+from adaptive_sharpness.study.tables.answers import answering_row
 from adaptive_sharpness.study.tables.models import same_rho, usable
 
 
@@ -23,10 +24,8 @@ def draw(tables: Tables) -> dict[str, Figure]:
     Returns:
         Figures by folder.
     """
-    return {
-        f"{protocol}/{measure}": _figure(tables.headline(), protocol, measure)
-        for protocol, measure in tables.measures()
-    }
+    headline = tables.headline()
+    return {f"{protocol}/{measure}": _figure(headline, protocol, measure) for protocol, measure in tables.measures()}
 
 
 def _figure(tables: Tables, protocol: str, measure: str) -> Figure:
@@ -36,7 +35,7 @@ def _figure(tables: Tables, protocol: str, measure: str) -> Figure:
     with mpl.rc_context(STYLE):
         figure, panels = new_panels(tau)
         for panel, (name, rows) in zip(panels, rows_by_pool(tau), strict=True):
-            row = _answering(rows)
+            row = answering_row(rows)
             models = usable(runs[(runs["pool"] == name) & same_rho(runs["rho"], row["rho"])])
             panel.plot(models["value"], models["test_loss"], "o", ms=4, mfc=BLUE, mec="white", mew=0.5, alpha=0.85)
             radius = f", ρ = {row['rho']:g}" if np.isfinite(row["rho"]) else ""
@@ -44,11 +43,6 @@ def _figure(tables: Tables, protocol: str, measure: str) -> Figure:
             panel.ticklabel_format(axis="x", style="plain")
             panel.locator_params(axis="x", nbins=4)
     return figure
-
-
-def _answering(rows: pd.DataFrame) -> pd.Series:
-    published = rows[rows["published_tau"].notna()]
-    return published.iloc[0] if len(published) else rows.iloc[len(rows) // 2]
 
 
 def _tau(row: pd.Series) -> str:
