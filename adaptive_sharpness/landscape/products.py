@@ -1,5 +1,6 @@
 """Products of the Hessian of a loss with vectors."""
 
+import warnings
 from collections.abc import Callable
 
 import numpy as np
@@ -24,7 +25,13 @@ def scaled_hessian_product(chunk: Chunk) -> tuple[Callable[[np.ndarray], np.ndar
     # Its own check of the data changes a view in place; Objective.check has found no randomness.
     data, as_they_are = [(nothing, nothing)], {"check_deterministic": False, "num_data": 1}
     operator = HessianLinearOperator(risk, _LossAsItIs(), list(risk.weights), data, **as_they_are)
-    return lambda v: (c * (operator @ (c * torch.from_numpy(v).to(c)))).cpu().double().numpy(), len(c)
+
+    def product(v: np.ndarray) -> np.ndarray:
+        with warnings.catch_warnings():  # of what torch does by itself for the second derivative of some losses
+            warnings.filterwarnings("ignore", "An output with one or more elements was resized", UserWarning)
+            return (c * (operator @ (c * torch.from_numpy(v).to(c)))).cpu().double().numpy()
+
+    return product, len(c)
 
 
 class _Risk(nn.Module):

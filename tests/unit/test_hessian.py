@@ -170,6 +170,14 @@ def test_several_models_are_measured_each_on_its_own():
     assert repr(several).endswith("; 2 models, 2 batches)")
 
 
+@pytest.mark.parametrize("loss", [functional.mse_loss, functional.smooth_l1_loss, functional.huber_loss])
+@pytest.mark.filterwarnings("error::UserWarning")
+def test_it_is_silent_where_torch_warns_of_what_it_does_by_itself(loss):
+    """In the second derivative, for some losses."""
+    model, batch = nn.Linear(2, 40).eval(), (torch.ones(3, 2), torch.ones(3, 40))
+    assert hessian(model, loss, [batch]).per_batch.isfinite().all()
+
+
 def test_the_model_is_left_as_it_was():
     network = _net(8)
     before = {name: value.clone() for name, value in network.state_dict().items()}
