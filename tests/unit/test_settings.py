@@ -63,6 +63,7 @@ ABALONE = {"sha256": {"a.data": "0" * 64}, "sources": [{"directory": "a", "files
 RUNG = {"switch": "a", "describes": "b", "protocol": "report", "measure": "report_pga", "rho": 0.025}
 CUT = {"protocol": "report", "measure": "report_pga", "size": 50}
 OTHER = {f"{PGA}.protocols": ["other"], "protocols.other": {"fcnn": BLOCK}}
+MEASURES = ("report_pga", "worst_case", "average_case", "hessian")
 EVERYWHERE = {name: {"gat": {"rho": [0.1], "batches": 2}} for name in ("report_pga", "worst_case", "average_case")}
 BAD = [
     # the radii
@@ -164,6 +165,12 @@ BAD = [
     ({f"{FCNN}.stacked": 0}, f"{FCNN}.stacked", "0", "a whole number of models trained at once, at least 1"),
     ({f"{FCNN}.stacked": 2.5}, f"{FCNN}.stacked", "2.5", "a whole number of models trained at once, at least 1"),
     ({"seeds": {"fcnn": 4, "gat": 4}}, "seeds.lenet5", "is missing", "a whole number of models, at least 1"),
+    (
+        {"seeds": {"fcnn": 4}, "only": "fcnn,report/gat"},
+        "seeds.gat",
+        "is missing",
+        "a whole number of models, at least 1",
+    ),
     ({"seeds": {"fcn": 4, "fcnn": 4, "gat": 4, "lenet5": 4}}, "seeds.fcn", "'fcn'", "(did you mean fcnn?)"),
     ({"seeds": {"fcnn": 0}}, "seeds.fcnn", "0", "a whole number of models, at least 1"),
     ({f"{FCNN}.seeds": 0}, f"{FCNN}.seeds", "0", "a whole number of models, at least 1"),
@@ -307,8 +314,18 @@ BAD = [
     ({"published.report_pga.gcn": {"rho": 1, "tau": 0, "n": 50}}, "published.report_pga.gcn", "'gcn'", "one of fcnn"),
     ({"published.sam": {}}, "published.sam", "'sam'", "one of report_pga"),
     ({"only": "fcn"}, "only", "'fcn'", "one of fcnn, gat, lenet5 (did you mean fcnn?)"),
+    ({"only": None}, "only", "None", "names of pools or protocols"),
+    ({"only": ","}, "only", "''", "one of fcnn, gat, lenet5"),
+    ({"only": "repor"}, "only", "'repor'", "one of fcnn, gat, lenet5"),
+    ({"only": "report/fcn"}, "only", "'report/fcn'", "one of report/fcnn, report/lenet5, report/gat (did you mean"),
+    (
+        {**{f"measures.{name}.protocols": [] for name in MEASURES}, "only": "gat"},
+        "measures",
+        "none on report/gat",
+        "at least one that names it under on, such as gat: {rho: [0.01]}",
+    ),
     ({"only": "fcnn,,gat"}, "only", "''", "one of fcnn, gat, lenet5"),
-    ({"only": ["fcnn"]}, "only", "['fcnn']", "names of pools, separated by commas"),
+    ({"only": ["fcnn"]}, "only", "['fcnn']", "names of pools or protocols, or PROTOCOL/POOL, separated by commas"),
     ({f"{FCNN}.loss": "mse_los"}, f"{FCNN}.loss", "'mse_los'", "(did you mean mse_loss?)"),
     ({f"{FCNN}.initialisation": "he"}, f"{FCNN}.initialisation", "'he'", "one of glorot, layers_own, xavier_uniform"),
     (
@@ -655,12 +672,35 @@ def test_mappings_are_merged_as_snakemake_does():
     assert merged(ours, changes) == theirs
 
 
+ALL = ["fcnn", "gat", "lenet5"]
+
+
 @pytest.mark.parametrize(
-    ("text", "names"),
-    [("fcnn", ["fcnn"]), ("fcnn,gat", ["fcnn", "gat"]), (" gat , fcnn ", ["gat", "fcnn"]), (None, [])],
+    ("only", "report", "other"),
+    [
+        ("fcnn", ["fcnn"], ["fcnn"]),
+        (" gat , lenet5 ", ["gat", "lenet5"], []),
+        ("", ALL, ["fcnn"]),
+        ("other", [], ["fcnn"]),
+        ("report", ALL, []),
+        ("other/fcnn,gat", ["gat"], ["fcnn"]),
+        ("report/fcnn", ["fcnn"], []),
+    ],
 )
-def test_only_names_pools(text, names):
-    assert read_settings(study({} if text is None else {"only": text})).chosen == names
+def test_only_names_pools_protocols_or_both(only, report, other):
+    done = read_settings(study({"only": only, "protocols.other": {"fcnn": BLOCK}})).pools_done()
+    assert sorted(done) == sorted([("report", pool) for pool in report] + [("other", pool) for pool in other])
+
+
+def test_what_is_said_of_pools_that_are_left_out_may_be_missing():
+    left_out = {"seeds": {"gat": 3}, "only": "gat", GRID: REMOVED, f"{PGA}.on.lenet5": REMOVED}
+    assert read_settings(study(left_out)).pools_done() == [("report", "gat")]
+
+
+def test_a_hash_may_have_capitals():
+    said = CONFIG["datasets"]["abalone"]["sha256"]["abalone.data"]
+    read = read_settings(study({"datasets.abalone.sha256": {"abalone.data": said.upper()}}))
+    assert read == read_settings(CONFIG)
 
 
 def test_a_pool_may_say_how_many_models_it_has():

@@ -71,19 +71,21 @@ def _datasets(study: Study) -> Iterator[str]:
 
 def _missing(study: Study) -> Iterator[str]:
     """Pools that nothing measures, or of which nobody says how many models they have."""
-    for pool in study.pool_names():
-        if not any(pool in block.on for block in study.measures.values()):
+    for protocol, pool in study.pools_done():
+        if not any(study.is_taken(measure, protocol, pool) for measure in study.measures):
             wanted = f"at least one that names it under on, such as {pool}: {{rho: [0.01]}}"
-            yield f"measures: got none on {pool}, wanted {wanted}"
-        for protocol in (protocol for protocol, pools in study.protocols.items() if pool in pools):
-            if study.seeds_of(protocol, pool) is None:
-                yield f"seeds.{pool}: is missing, wanted a whole number of models, at least 1"
+            place = pool if not any(pool in block.on for block in study.measures.values()) else f"{protocol}/{pool}"
+            yield f"measures: got none on {place}, wanted {wanted}"
+        if study.seeds_of(protocol, pool) is None:
+            yield f"seeds.{pool}: is missing, wanted a whole number of models, at least 1"
 
 
 def _tables(study: Study) -> Iterator[str]:
     names = study.pool_names()
+    both = [f"{protocol}/{pool}" for protocol, pools in study.protocols.items() for pool in pools]
     for name in study.chosen:
-        yield from among("only", name, names)
+        if name not in study.protocols:
+            yield from among("only", name, both if "/" in name else names)
     for key in ("seeds", "seeds_per_job", "ladder"):
         value = getattr(study, key)
         for name in value if isinstance(value, dict) else ():
@@ -101,7 +103,7 @@ def _tables(study: Study) -> Iterator[str]:
             )
             yield from among(f"{where}.measure", rung.measure, _measured(study, rung.protocol, [pool]))
             radii = study.measures[rung.measure].on[pool].rho
-            if rung.rho not in (radii or [None]):
+            if study.is_done(rung.protocol, pool) and rung.rho not in (radii or [None]):
                 yield unknown(f"{where}.rho", rung.rho, [repr(rho) for rho in radii or ["none"]])
 
 

@@ -11,7 +11,11 @@ FileName = Annotated[
     StringConstraints(pattern="^[A-Za-z0-9_][A-Za-z0-9._-]*$"),
     Field(description="A file name of letters, digits and . _ -, without a folder"),
 ]
-Hash = Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$"), Field(description="A sha256, 64 hexadecimal digits")]
+Hash = Annotated[
+    str,
+    StringConstraints(pattern="^[0-9a-fA-F]{64}$", to_lower=True),
+    Field(description="A sha256, 64 hexadecimal digits"),
+]
 Place = Annotated[Text, Field(min_length=1, description="Where the source keeps the file")]
 PipOption = Annotated[
     str,

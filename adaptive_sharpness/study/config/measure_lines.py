@@ -46,7 +46,8 @@ def _on_pool(where: str, measure: str, pool: str, study: Study) -> Iterator[str]
         yield f"{at}.batches: is missing, wanted a whole number of batches, at least 2"
     if way["options"].get("rate") == "training":
         yield from _rate_of_training(at, pool, measure, study)
-    yield from _radii(f"{at}.rho", closer.rho, way["estimator"], taken is None or "rho" in taken)
+    done = any(each == pool for _, each in study.pools_done())  # a pool that is left out needs no radii
+    yield from _radii(f"{at}.rho", closer.rho, way["estimator"], taken is None or "rho" in taken, done)
 
 
 def _rate_of_training(at: str, pool: str, measure: str, study: Study) -> Iterator[str]:
@@ -57,8 +58,8 @@ def _rate_of_training(at: str, pool: str, measure: str, study: Study) -> Iterato
                 yield f"{at}.rate: got training, wanted a number: protocols.{protocol}.{pool} gives its optimiser no lr"
 
 
-def _radii(where: str, radii: list[float] | None, estimator: str, has_ball: bool) -> Iterator[str]:
-    if has_ball and radii is None:
+def _radii(where: str, radii: list[float] | None, estimator: str, has_ball: bool, done: bool) -> Iterator[str]:
+    if has_ball and radii is None and done:
         yield f"{where}: is missing, wanted a list of radii, such as [0.01, 0.02]: {estimator} measures in a ball"
     if not has_ball and radii is not None:
         yield f"{where}: got {short(radii)}, wanted none: {estimator} knows no radius"

@@ -1,6 +1,8 @@
 """From a config, as YAML gives it, to settings; every error is one line."""
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from difflib import get_close_matches
 from typing import Any
 
 from pydantic import ValidationError
@@ -12,6 +14,7 @@ from adaptive_sharpness.study.config.study import Study
 from adaptive_sharpness.study.config.yaml_file import plain_values, read_yaml
 
 NUMBERS = ("seeds", "seeds_per_job", "protocols", "measures", "published", "ladder", "replicates")
+BASE = "config/config.yaml"  # which Snakemake reads first
 ADDED = "captions"  # what the workflow adds to its config for Snakemake's own report, and is no setting
 
 
@@ -63,6 +66,50 @@ def read_settings(config: Mapping[str, Any], files: Iterable[str] = ()) -> Study
     for said in contradictions(study):
         raise ValueError(f"config: {printable(said)}")
     return study
+
+
+def own_keys(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a config without the keys of another workflow; one that is nearly a study's is taken for a mistake.
+
+    Example:
+        >>> own_keys({"samples": ["a"], "seeds": 3, "plugin": "mine"})
+        {'seeds': 3, 'plugin': 'mine'}
+    """
+    known = Study.model_fields
+    return {key: value for key, value in config.items() if key in known or get_close_matches(str(key), known)}
+
+
+def merged_files(files: Iterable[str]) -> dict[str, Any]:
+    """Return what config files say, each laid over those before it, as Snakemake does.
+
+    Raises:
+        ValueError: see `read_yaml`.
+    """
+    config: dict[str, Any] = {}
+    for path in files:
+        config = merged(config, plain_config(read_yaml(path)))
+    return config
+
+
+def wholes(study: Study, files: Iterable[str]) -> list[Study]:
+    """Return the studies of which a run may be a part: what its files ask for, whatever the command line says.
+
+    Where the results are those of config/config.yaml, they are its study's too, and a file that asks for less makes a
+    part.
+
+    Args:
+        study: the settings of the run.
+        files: those that Snakemake lays over config/config.yaml.
+
+    Returns:
+        Their settings; nothing of files that are no study by themselves.
+    """
+    files, found, base = list(files), [], read_yaml(BASE)
+    own = study.pathvars.results != base.get("pathvars", {}).get("results", "results")
+    for paths in [[BASE, *files]] if own else ([BASE], [BASE, *files])[: 1 + bool(files)]:
+        with suppress(ValueError):
+            found.append(read_settings(merged_files(paths)))
+    return found
 
 
 def _with_on(block: Any) -> Any:

@@ -44,7 +44,7 @@ class Study(Block):
     seeds_per_job: SeedsPerJob = wanted(
         "A whole number of models a job, at least 1, or a mapping from pools to such numbers"
     )
-    only: Text = wanted("Names of pools, separated by commas", default="")
+    only: Text = wanted("Names of pools or protocols, or PROTOCOL/POOL, separated by commas", default="")
     plugins: Text = wanted(
         "A folder of plug-ins below the folder that Snakemake is called from, without ..", default="plugins"
     )
@@ -72,8 +72,16 @@ class Study(Block):
 
     @property
     def chosen(self) -> list[str]:
-        """The pools that `only` names; none means all."""
+        """What `only` names; nothing means all."""
         return [name.strip() for name in self.only.split(",")] if self.only else []
+
+    def is_done(self, protocol: str, pool: str) -> bool:
+        """Return whether a pool is done: whether `only` names it, its protocol, or both, or nothing."""
+        return not self.chosen or not {pool, protocol, f"{protocol}/{pool}"}.isdisjoint(self.chosen)
+
+    def pools_done(self) -> list[tuple[str, str]]:
+        """Return the protocol and the name of each pool that is done, in order."""
+        return [(name, pool) for name, pools in self.protocols.items() for pool in pools if self.is_done(name, pool)]
 
     def pool_names(self) -> list[str]:
         """Return the names of all pools, sorted."""
