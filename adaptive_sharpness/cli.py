@@ -21,7 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: those of the command line, if none are given.
 
     Returns:
-        The exit code: 0, or 2 for a config that is wrong.
+        The exit code: 0; 1 for results that do not fit, or 2 for a config that is wrong.
 
     Example:
         >>> main(["plugins", "measures"])
@@ -32,11 +32,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     chosen = _parser().parse_args(arguments)
     try:
-        chosen.run(chosen)
+        return chosen.run(chosen) or 0
     except ValueError as error:
         print(error, file=sys.stderr)
         return 2
-    return 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -46,6 +45,9 @@ def _parser() -> argparse.ArgumentParser:
     check = commands.add_parser("check", help="hold a study's config files against all that it names")
     check.add_argument("configs", nargs="*", metavar="CONFIG", help=f"laid over {BASE}, in this order")
     check.set_defaults(run=_check)
+    verify = commands.add_parser("verify", help="hold results and what is published of them against code and config")
+    verify.add_argument("--complete", action="store_true", help=f"the study of {BASE} alone, which must be finished")
+    verify.set_defaults(run=_verify)
     schema = commands.add_parser("schema", help="print the JSON schema of a config, for editors")
     schema.set_defaults(run=_schema)
     listed = commands.add_parser("plugins", help="list the plug-ins of a kind, the user's too")
@@ -56,20 +58,24 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _check(chosen: argparse.Namespace) -> None:
-    from adaptive_sharpness.study.config.reading import merged, plain_config, read_settings
-    from adaptive_sharpness.study.config.yaml_file import read_yaml
+    from adaptive_sharpness.study.config.reading import merged_files, read_settings
 
-    config, paths = {}, dict.fromkeys([BASE, *chosen.configs])
-    for path in paths:
-        config = merged(config, plain_config(read_yaml(path)))
-    study = read_settings(config)
+    paths = dict.fromkeys([BASE, *chosen.configs])
+    study = read_settings(merged_files(paths))
     table = Table("pool", "models", "measurements", title=", ".join(paths))
-    for protocol, pools in study.protocols.items():
-        for pool in pools:
-            taken = [study.measures[name].on[pool] for name in study.measures if study.is_taken(name, protocol, pool)]
-            measurements = sum(len(each.rho or [None]) for each in taken)
-            table.add_row(f"{protocol}/{pool}", str(study.seeds_of(protocol, pool)), str(measurements))
+    for protocol, pool in study.pools_done():
+        taken = [study.measures[name].on[pool] for name in study.measures if study.is_taken(name, protocol, pool)]
+        measurements = sum(len(each.rho or [None]) for each in taken)
+        table.add_row(f"{protocol}/{pool}", str(study.seeds_of(protocol, pool)), str(measurements))
     Console().print(table)
+
+
+def _verify(chosen: argparse.Namespace) -> int:
+    from adaptive_sharpness.study.verify import verify_all, verify_study
+
+    faults = list(verify_study() if chosen.complete else verify_all())
+    print(*faults, f"{len(faults)} results do not fit", sep="\n")
+    return 1 if faults else 0
 
 
 def _schema(_: argparse.Namespace) -> None:
@@ -81,3 +87,7 @@ def _schema(_: argparse.Namespace) -> None:
 def _plugins(chosen: argparse.Namespace) -> None:
     for name in plugins.names(chosen.kind, Path(chosen.folder)):
         print(name)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -12,12 +12,15 @@ from typing import Any
 from adaptive_sharpness import plugins
 from adaptive_sharpness.study.config.block import sorted_keys
 from adaptive_sharpness.study.config.measures import Measurement
+from adaptive_sharpness.study.config.part import lacking
 from adaptive_sharpness.study.config.study import Study
-from adaptive_sharpness.study.running import code
+from adaptive_sharpness.study.running import code, records
 
 # How hard a measure searches, which does not change what it looks for.
 SEARCH = ("solver", "steps", "rate", "restarts", "origin", "convergence")
 NO_BALL = "none"  # what stands in a path in place of a radius
+ENDINGS = ("safetensors", "initial.safetensors", "csv", "test_losses.safetensors")  # of what a shard's job writes
+UNMARKED = ("fetch", "prepare", "train", "measure", "metrics")  # rules whose results say nothing of other models
 
 
 @dataclass(frozen=True)
@@ -28,15 +31,17 @@ class Job:
         rule: the rule's name.
         inputs: files.
         outputs: files.
-        settings: what the config says of it, as its script is given it.
+        settings: what the config says of it, by the names of its rule's params; and its labels, such as pool and seeds.
         code: the sha256 of its code; empty where it does not count.
+        before: the digest of what its inputs are made from, in turn, see `records.Origin`.
     """
 
     rule: str
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
-    settings: Any
+    settings: dict[str, Any]
     code: str
+    before: str
 
 
 class Plan:
@@ -45,20 +50,18 @@ class Plan:
     Args:
         study: its settings.
         scripts: from a rule to its script.
+        prefix: what a module puts before each path, such as "sharpness/".
+        wholes: the settings of the studies that write to the same folder, of which this one may be a part.
     """
 
-    def __init__(self, study: Study, scripts: Callable[[str], Path]):
-        self.study, self._scripts = study, scripts
+    def __init__(self, study: Study, scripts: Callable[[str], Path], prefix: str = "", wholes: Iterable[Study] = ()):
+        self.study, self._scripts, self._prefix = study, scripts, prefix
+        self._recipes: dict[str, str] = {}  # of each file, once its job has been planned
+        self.part = "; ".join(lacking(study, wholes))
         # Many jobs share each of these.
-        shared = (self._pool_of, self._way_of, self._asked_by, self._digest_of, self._plugin_of)
-        self._pool, self._way, self._asked, self._digest, self._plugin = map(cache, shared)
-        chosen = study.chosen
-        self.pools = [
-            {"protocol": protocol, "pool": pool}
-            for protocol, pools in study.protocols.items()
-            for pool in pools
-            if not chosen or pool in chosen
-        ]
+        shared = (self._pool_of, self._way_of, self._asked_by, self._code_of, self._plugin_of)
+        self._pool, self._way, self._asked, self._code, self._plugin = map(cache, shared)
+        self.pools = [{"protocol": protocol, "pool": pool} for protocol, pool in study.pools_done()]
         self.datasets = sorted({self._block(**pool).dataset for pool in self.pools})
         self.shards = [{**pool, "seeds": seeds} for pool in self.pools for seeds in self._seed_ranges(**pool)]
         self.measurements = [
@@ -77,10 +80,27 @@ class Plan:
         """Return how a measure is taken on a pool, in canonical form."""
         return self._way(protocol, pool, measure)
 
+    def settings(self, rule: str, **labels: str) -> dict[str, Any]:
+        """Return what the config says of a job, by the names of its rule's params."""
+        says = {
+            "fetch": lambda: {"sha256": self.hashes(**labels)},
+            "prepare": lambda: {"block": self.preparation(**labels)},
+            "train": lambda: {"pool": self.pool(**labels)},
+            "measure": lambda: {"pool": self.pool(**labels), "way": self.way(**labels)},
+            "runs_table": lambda: {"order": self.order()},
+            "estimates_table": lambda: {"balls": self.balls(), "order": self.order()},
+            "tau_table": lambda: {"published": self.published()},
+            "ladder_table": lambda: {"rungs": self.ladder()},
+            "replicates_table": lambda: {"block": self.replicates()},
+            "report": lambda: {"config": self.config()},
+        }
+        marked = {} if rule in UNMARKED else {"part": self.part}
+        return {**(says[rule]() if rule in says else {}), **marked}
+
     def code(self, rule: str, **labels: str) -> str:
         """Return the sha256 of a rule's script, of the plug-ins that a job uses, and of all that these import."""
-        files = [self._plugin(kind, name) for kind, name in self._used(rule, labels)]
-        return self._digest((self._scripts(rule), *(file for file in files if file)))
+        told = {key: labels[key] for key in ("dataset", "protocol", "pool", "measure") if key in labels}
+        return self._code(rule, tuple(told.items()))
 
     def _pool_of(self, protocol: str, pool: str) -> dict[str, Any]:
         block = self._block(protocol, pool).for_training(pool)
@@ -107,9 +127,9 @@ class Plan:
         return self.study.datasets[dataset].raw or dataset
 
     def preparation(self, dataset: str) -> dict[str, Any]:
-        """Return the hashes of a data set's raw files, and how many examples are kept."""
+        """Return a data set's name, the hashes of its raw files, and how many examples are kept."""
         limit = self.study.datasets[dataset].limit.canonical()
-        return {"sha256": self.hashes(self.raw(dataset)), "limit": limit}
+        return {"dataset": dataset, "sha256": self.hashes(self.raw(dataset)), "limit": limit}
 
     def hashes(self, dataset: str) -> dict[str, str]:
         """Return the hashes of a data set's raw files; not its sources: what comes from another is the same."""
@@ -145,6 +165,14 @@ class Plan:
         """Return a sha256 of what is measured, in order: that of the rows of tables."""
         return hashlib.sha256(json.dumps(self.measured).encode()).hexdigest()
 
+    def config(self) -> str:
+        """Return a sha256 of all that the config says of results: not of sources, nor of defaults written out."""
+        said = [self.preparation(dataset) for dataset in self.datasets]
+        said += [[each, self.pool(**each)] for each in self.shards]
+        said += [[each, self.way(**each)] for each in self.measurements]
+        said += [self.published(), self.ladder(), self.replicates()]
+        return hashlib.sha256(json.dumps(said).encode()).hexdigest()
+
     def captions(self) -> dict[str, str]:
         """Return what each figure's docstring says of it."""
         files = {name: self._plugin("figures", name) for name in plugins.names("figures", self.study.plugins)}
@@ -152,32 +180,21 @@ class Plan:
 
     def jobs(self) -> Iterator[Job]:
         """Yield every job of the study, after those whose files it reads."""
-        results = self.study.pathvars.results
+        raw, results = f"{self._prefix}data/raw", f"{self._prefix}{self.study.pathvars.results}"
         for dataset in sorted({self.raw(dataset) for dataset in self.datasets}):
-            yield Job("fetch", (), (f"data/raw/{dataset}/SHA256SUMS",), self.hashes(dataset), "")
+            yield self._job("fetch", (), (f"{raw}/{dataset}/SHA256SUMS",), dataset=dataset)
         for dataset in self.datasets:
-            raw, prepared = f"data/raw/{self.raw(dataset)}/SHA256SUMS", f"{results}/datasets/{dataset}.safetensors"
-            yield Job("prepare", (raw,), (prepared,), self.preparation(dataset), self.code("prepare", dataset=dataset))
+            inputs = (f"{raw}/{self.raw(dataset)}/SHA256SUMS",)
+            yield self._job("prepare", inputs, (f"{results}/datasets/{dataset}.safetensors",), dataset=dataset)
         for labels in self.shards:
-            yield self._training_job(results, labels)
+            outputs = tuple(f"{_checkpoint(results, **labels)}.{ending}" for ending in ENDINGS)
+            yield self._job("train", (self._dataset(results, **labels),), outputs, **labels)
         for labels in self.measured:
-            yield self._measuring_job(results, labels)
+            stem = _checkpoint(results, **labels)
+            asked = [f"{stem}.{name}.safetensors" for name in ("initial", "test_losses") if self.asks(name, **labels)]
+            inputs = (self._dataset(results, **labels), f"{stem}.safetensors", *asked)
+            yield self._job("measure", inputs, (_sharpness(results, **labels),), **labels)
         yield from self._table_jobs(f"{results}/tables", results)
-
-    def _training_job(self, results: str, labels: Mapping[str, str]) -> Job:
-        pool, stem = self.pool(**labels), _checkpoint(results, **labels)
-        endings = ("safetensors", "initial.safetensors", "csv", "test_losses.safetensors")
-        outputs = tuple(f"{stem}.{ending}" for ending in endings)
-        return Job(
-            "train", (f"{results}/datasets/{pool['dataset']}.safetensors",), outputs, pool, self.code("train", **labels)
-        )
-
-    def _measuring_job(self, results: str, labels: Mapping[str, str]) -> Job:
-        pool, stem = self.pool(**labels), _checkpoint(results, **labels)
-        asked = [f"{stem}.{name}.safetensors" for name in ("initial", "test_losses") if self.asks(name, **labels)]
-        inputs = (f"{results}/datasets/{pool['dataset']}.safetensors", f"{stem}.safetensors", *asked)
-        settings = {"pool": pool, "way": self.way(**labels)}
-        return Job("measure", inputs, (_sharpness(results, **labels),), settings, self.code("measure", **labels))
 
     def _table_jobs(self, tables: str, results: str) -> Iterator[Job]:
         stems = [_checkpoint(results, **labels) for labels in self.shards]
@@ -186,44 +203,35 @@ class Plan:
             f"{tables}/{name}" for name in ("runs.parquet", "tau.csv", "estimates.csv", "ladder.csv")
         )
         losses = tuple(f"{stem}.test_losses.safetensors" for stem in stems)
-        yield self._table("runs_table", (*(f"{stem}.csv" for stem in stems), *sharpness), (runs,), self.order())
-        yield self._table("estimates_table", sharpness, (estimates,), [self.balls(), self.order()])
-        yield self._table("tau_table", (runs, estimates, *losses), (tau,), self.published())
+        yield self._job("runs_table", (*(f"{stem}.csv" for stem in stems), *sharpness), (runs,))
+        yield self._job("estimates_table", sharpness, (estimates,))
+        yield self._job("tau_table", (runs, estimates, *losses), (tau,))
         if self.ladder():
-            yield self._table("ladder_table", (runs,), (ladder,), self.ladder())
+            yield self._job("ladder_table", (runs,), (ladder,))
         if self.study.replicates:
-            made = (f"{tables}/replicates.csv", f"{tables}/prediction.csv")
-            yield self._table("replicates_table", (runs,), made, self.replicates())
-        yield self._table("metrics", (tau,), (f"{tables}/metrics.json",))
+            yield self._job("replicates_table", (runs,), (f"{tables}/replicates.csv", f"{tables}/prediction.csv"))
+        yield self._job("metrics", (tau,), (f"{tables}/metrics.json",))
         page = (f"{results}/figures", f"{results}/report.html")
-        yield self._table("report", (runs, tau, estimates, *([ladder] if self.ladder() else [])), page)
+        yield self._job("report", (runs, tau, estimates, *([ladder] if self.ladder() else [])), page)
 
-    def _table(self, rule: str, inputs: tuple, outputs: tuple, settings: Any = None) -> Job:
-        return Job(rule, inputs, outputs, settings, self.code(rule))
+    def _job(self, rule: str, inputs: tuple[str, ...], outputs: tuple[str, ...], **labels: str) -> Job:
+        digest = "" if rule == "fetch" else self.code(rule, **labels)
+        before = records.before(self._recipes.get(path, "") for path in inputs)
+        job = Job(rule, inputs, outputs, {**self.settings(rule, **labels), "labels": labels}, digest, before)
+        if rule != "fetch":  # raw data are what they are, wherever they came from
+            self._recipes |= dict.fromkeys(outputs, records.Origin(job.settings, digest, before).recipe)
+        return job
+
+    def _dataset(self, results: str, **labels: str) -> str:
+        return f"{results}/datasets/{self.pool(**labels)['dataset']}.safetensors"
 
     def _asked_by(self, estimator: str) -> set[str]:
         return set(plugins.parameters("measures", estimator, self.study.plugins) or ())
 
-    def _digest_of(self, files: tuple[Path, ...]) -> str:
-        return code.digest(*files, folder=self.study.plugins)
-
-    def _used(self, rule: str, labels: Mapping[str, str]) -> list[tuple[str, str]]:
-        """The plug-ins of a job, each its kind and name."""
-        if rule == "prepare":
-            return [("datasets", labels["dataset"])]
-        if rule in ("train", "measure"):
-            return self._used_by_models(rule, labels)
-        kinds = {"tau_table": ["statistics"], "report": ["statistics", "figures"]}.get(rule, [])
-        return [(kind, name) for kind in kinds for name in plugins.names(kind, self.study.plugins)]
-
-    def _used_by_models(self, rule: str, labels: Mapping[str, str]) -> list[tuple[str, str]]:
-        block = self._block(labels["protocol"], labels["pool"])
-        used = [("architectures", block.architecture or labels["pool"]), ("losses", block.loss)]
-        if rule == "measure":
-            return [*used, ("measures", self.way(**labels)["estimator"])]
-        training = block.training
-        chosen = (("optimisers", training.optimiser), ("schedules", training.schedule), ("trainers", training.trainer))
-        return [*used, ("initialisations", block.initialisation), *((kind, each.name) for kind, each in chosen if each)]
+    def _code_of(self, rule: str, labels: tuple[tuple[str, str], ...]) -> str:
+        folder = self.study.plugins
+        used = code.used_plugins(rule, self.settings(rule, **dict(labels)), folder)
+        return code.digest(self._scripts(rule), *used, folder=folder)
 
     def _plugin_of(self, kind: str, name: str) -> Path | None:
         return plugins.file(kind, name, self.study.plugins)

@@ -444,6 +444,20 @@ def test_a_change_of_the_pages_template_changes_the_digest_of_the_page(tree):
     assert digest(tree, "workflow/scripts/report.py") != before
 
 
+def test_a_file_that_lies_beside_a_plug_in_under_its_name_belongs_to_it(tmp_path):
+    """Such as a table that it reads."""
+    plugin = tmp_path / "measures/mine.py"
+    plugin.parent.mkdir()
+    plugin.write_text("def mine(model, loss, batches, *, seed): ...\n")
+    (plugin.parent / "mine.csv").write_text("1\n")
+    (plugin.parent / "other.csv").write_text("1\n")
+    digests = [code.digest(plugin, folder=tmp_path)]
+    for name in ("other.csv", "mine.csv"):
+        (plugin.parent / name).write_text("22\n")
+        digests.append(code.digest(plugin, folder=tmp_path))
+    assert digests[0] == digests[1] != digests[2]
+
+
 BODIES = {
     "architectures": "from ._helper import width\n\n\ndef build(width=3):\n    ...\n",
     "datasets": "def load(raw):\n    ...\n",

@@ -43,8 +43,8 @@ def _fetched(folder: Path, text: str) -> dict[str, str]:
 
 
 def _prepared(here: Here, folder: Path, pins: dict[str, str], limit: dict[str, int]) -> Dataset:
-    block = {"sha256": pins, "limit": limit}
-    prepare(here, "lines", str(folder / "raw/SHA256SUMS"), block, str(folder / "lines.safetensors"))
+    block = {"dataset": "lines", "sha256": pins, "limit": limit}
+    prepare(here, str(folder / "raw/SHA256SUMS"), block, str(folder / "lines.safetensors"))
     return Dataset.read(folder / "lines.safetensors")
 
 

@@ -11,7 +11,8 @@ import sys
 import pytest
 import torch
 
-from adaptive_sharpness.study.running import checksums, job
+from adaptive_sharpness import plugins
+from adaptive_sharpness.study.running import code, job, records
 
 
 def run(code: str, log) -> subprocess.CompletedProcess:
@@ -205,36 +206,48 @@ def test_an_error_inside_of_the_users_plug_in_says_where(tmp_path):
 
 
 RUNNING = """
-import logging, sys, types
-from adaptive_sharpness.study.running import job
+import json, logging, os, sys, types
+from adaptive_sharpness.study.running import code, job
+seen, body = sys.argv[1:]
 snakemake = types.SimpleNamespace(
-    input=["in.txt"], output=["out.txt"], log=["job.log"], threads=1, resources={"gpu": 1}, config={"plugins": "mine"}
+    input=["in.txt"], output=["out.txt"], log=["job.log"], threads=1, resources={"gpu": 1},
+    config={"plugins": "mine"}, wildcards={"pool": "gat"},
+    params={"order": [1, 2], "code": seen or code.digest(code.Path(__file__), folder="mine")},
 )
 with job.running(snakemake) as here:
     print(here.gpu, here.folder)
+    os.close(os.open("out.txt", os.O_CREAT | os.O_WRONLY, 0o600))
     open("out.txt", "w").write("made")
     logging.info("within")
-    exec(sys.argv[1])
+    exec(body)
 """
 
 
-def _run_within(folder, code: str = "") -> subprocess.CompletedProcess:
+def _run_within(folder, body: str = "", seen: str = "") -> subprocess.CompletedProcess:
     """A job that reads in.txt and writes out.txt in a folder."""
-    return subprocess.run([sys.executable, "-c", RUNNING, code], cwd=folder, capture_output=True, text=True)
+    (folder / "runs_table.py").write_text(RUNNING)
+    command = [sys.executable, "runs_table.py", seen, body]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, umask=0o027)
 
 
 @pytest.fixture
 def recorded(tmp_path):
     """A folder with an input whose hash lies beside it."""
     (tmp_path / "in.txt").write_text("given")
-    checksums.record([tmp_path / "in.txt"])
+    records.record([tmp_path / "in.txt"])
     return tmp_path
 
 
 def test_a_job_knows_where_it_runs_and_what_it_writes_is_recorded(recorded):
     done = _run_within(recorded)
     assert (done.returncode, done.stdout, done.stderr) == (0, "1 mine\n", "")
-    assert (recorded / "out.txt.sha256").read_text() == f"{checksums.sha256(recorded / 'out.txt')}  out.txt\n"
+    beside = (recorded / "out.txt.sha256").read_text()
+    assert beside.startswith(f"{records.sha256(recorded / 'out.txt')}  out.txt\n")
+    said = records.origin(recorded / "out.txt")
+    assert said.settings == {"order": [1, 2], "labels": {"pool": "gat"}}
+    assert said.code == code.digest(recorded / "runs_table.py", folder=recorded / "mine")
+    assert said.before == records.before([records.recipe(recorded / "in.txt")])
+    assert said.inputs == (records.sha256(recorded / "in.txt"),)
     assert (recorded / "job.log").read_text().endswith(" within\n")
 
 
@@ -248,6 +261,36 @@ def test_a_job_whose_input_was_damaged_does_nothing(recorded):
 
 
 def test_what_a_job_that_fails_has_written_is_not_recorded(recorded):
+    (recorded / "out.txt.sha256").write_text("of an earlier run")
     done = _run_within(recorded, "raise RuntimeError('half')")
     assert (done.returncode, done.stderr) == (1, "RuntimeError: half\n")
+    assert not (recorded / "out.txt.sha256").exists()
+
+
+def test_what_a_job_writes_has_the_mode_of_the_umask(recorded):
+    """Whatever the library that writes it makes of it."""
+    assert _run_within(recorded).returncode == 0
+    assert {oct((recorded / name).stat().st_mode & 0o777) for name in ("out.txt", "out.txt.sha256")} == {"0o640"}
+
+
+OTHER = (
+    r"RuntimeError: got code [0-9a-f]{12}\.\.\. in (.+), wanted ([0-9a-f]+)\.\.\. of the run of (.+): code has changed "
+)
+OTHER += r"since the run began; run it again\n"
+
+
+@pytest.mark.fault(
+    fault="code that is edited while a run is on, or another installation that a job finds",
+    sees="`got code ... in PLACE, wanted ... of the run of PLACE`",
+)
+def test_a_job_whose_code_is_not_what_the_run_has_seen_does_nothing(recorded):
+    done = _run_within(recorded, seen="0" * 64)
+    place, seen, script = re.fullmatch(OTHER, done.stderr).groups()
+    assert (place, seen, script) == (str(plugins.PACKAGE.parent), "0" * 12, str(recorded / "runs_table.py"))
+    assert not (recorded / "out.txt").exists()
+
+
+def test_a_job_whose_code_changes_while_it_runs_does_not_pass_for_finished(recorded):
+    done = _run_within(recorded, "open(__file__, 'a').write('# edited')")
+    assert re.fullmatch(OTHER, done.stderr)
     assert not (recorded / "out.txt.sha256").exists()

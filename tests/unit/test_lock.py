@@ -69,12 +69,14 @@ def test_a_folder_is_free_again_when_the_file_is_closed(tmp_path):
         assert json.loads((tmp_path / "run.json").read_text()).keys() == {"process", "machine", "kernel"}
 
 
+def test_a_run_that_is_twice_the_same_study_takes_its_folder_once(tmp_path):
+    """As where the study is a module twice in another workflow."""
+    with lock.hold(tmp_path):
+        assert lock.hold(tmp_path) is None
+    assert lock.hold(tmp_path)
+
+
 def test_a_full_disk_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(lock, "LEAST", 2**63)
     with pytest.raises(OSError, match=rf"^\[Errno 28\] No space left on device: '{re.escape(str(tmp_path))}'$"):
         lock.hold(tmp_path)
-
-
-@pytest.mark.parametrize(("argument", "looks"), [("-n", True), ("-np", True), ("--dry-run", True), ("-j", False)])
-def test_a_dry_run_is_known_by_its_arguments(argument, looks):
-    assert lock.dry(["snakemake", argument]) == looks

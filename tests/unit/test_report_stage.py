@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from adaptive_sharpness.study.report.provenance import digest
 from adaptive_sharpness.study.report.stage import report
 from adaptive_sharpness.study.running.job import Here
 
@@ -47,20 +46,20 @@ def inputs(tmp_path) -> dict:
     return {**files, "ladder": []}
 
 
-def _written(tmp_path, inputs: dict, config: dict) -> tuple[list[str], str]:
+def _written(tmp_path, inputs: dict, part: str = "") -> tuple[list[str], str]:
     """The names of all figures, and the page."""
     for kind, text in (("figures", FIGURE), ("statistics", STATISTIC)):
         (tmp_path / "plugins" / kind).mkdir(parents=True)
         (tmp_path / "plugins" / kind / "mine.py").write_text(text)
     outputs = {"figures": str(tmp_path / "results/figures"), "page": str(tmp_path / "results/report.html")}
-    report(Here(0, str(tmp_path / "plugins")), inputs, config, str(tmp_path), outputs)
+    report(Here(0, str(tmp_path / "plugins")), inputs, {"config": "3f2a", "part": part}, str(tmp_path), outputs)
     folder = tmp_path / "results/figures"
     files = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
     return files, (tmp_path / "results/report.html").read_text(encoding="utf-8")
 
 
 def test_figures_and_page_are_written_with_the_users_own(tmp_path, inputs):
-    files, html = _written(tmp_path, inputs, {"seeds": 3, "captions": {"mine": "Not to be counted."}})
+    files, html = _written(tmp_path, inputs)
     names = ["report/mine", "report/pga/tau_vs_rho", "report/pga/test_loss_vs_sharpness", "report/trust"]
     assert files == sorted(f"{name}.{ending}" for name in names for ending in ("svg", "pdf"))
     assert html.count("data:image/svg+xml;base64,") == len(names)
@@ -68,13 +67,19 @@ def test_figures_and_page_are_written_with_the_users_own(tmp_path, inputs):
     assert ">my number</th>" in html
     assert "My number: What is mine." in html
     assert "+0.500" in html
-    assert digest({"seeds": 3}) in html
+    assert ">3f2a<" in html
+    assert "part of the study" not in html
     assert "torch 1; torch 2" in html
+
+
+def test_a_part_of_a_study_says_what_it_leaves_out(tmp_path, inputs):
+    _, html = _written(tmp_path, inputs, "10 of 50 models of report/fcnn")
+    assert "<b>This is a part of the study.</b> It has 10 of 50 models of report/fcnn." in html
 
 
 def test_of_a_study_with_a_ladder_it_is_drawn_and_shown(tmp_path, inputs):
     pd.DataFrame([RUNG]).to_csv(tmp_path / "ladder.csv", index=False)
-    files, html = _written(tmp_path, {**inputs, "ladder": [str(tmp_path / "ladder.csv")]}, {"seeds": 3})
+    files, html = _written(tmp_path, {**inputs, "ladder": [str(tmp_path / "ladder.csv")]})
     assert "ladder.svg" in files
     assert "report/pga/tau_vs_rho.svg" not in files
     assert "as it was" in html

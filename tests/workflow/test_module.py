@@ -1,6 +1,7 @@
 """The workflow as a module of another one, as docs/reuse.md shows it."""
 
 import re
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -54,6 +55,94 @@ def test_nothing_is_written_into_the_clone(outer, run):
 
 def test_a_second_call_has_nothing_to_do(outer, run):
     assert outer.plan(*ELSEWHERE).idle
+
+
+TWICE = """
+configfile: "adaptive-sharpness/config/config.yaml"
+configfile: "config.yaml"
+
+
+rule before:
+    output:
+        "before.txt",
+    shell:
+        "echo {config[greeting]} > {output}"
+
+
+module adaptive_sharpness:
+    snakefile:
+        "adaptive-sharpness/Snakefile"
+    config:
+        config
+
+
+module of_more_models:
+    snakefile:
+        "adaptive-sharpness/Snakefile"
+    prefix:
+        "more"
+    config:
+        {**config, "seeds": 4}
+
+
+use rule * from adaptive_sharpness as few_*
+
+
+use rule * from of_more_models as more_*
+
+
+rule after:
+    default_target: True
+    input:
+        rules.before.output,
+        rules.few_tau_table.output,
+        rules.more_tau_table.output,
+    output:
+        "after.txt",
+    shell:
+        "cat {input} > {output}"
+"""
+
+
+@pytest.fixture
+def twice(outer, run, tmp_path):
+    """The study two times in one workflow with rules and a key of its own, one of them under a prefix."""
+    shutil.copytree(outer.folder.parent, tmp_path / "outer", ignore=shutil.ignore_patterns(".snakemake"))
+    folder = tmp_path / "outer"
+    (folder / "Snakefile").write_text(TWICE)
+    config = yaml.safe_load((folder / "config.yaml").read_text())
+    (folder / "config.yaml").write_text(yaml.safe_dump({**config, "greeting": "hello"}))
+    return type(outer)(folder / "adaptive-sharpness", {})
+
+
+def test_the_study_twice_in_a_workflow_with_rules_before_and_after(twice):
+    """What the first one has made is taken, though no record of Snakemake's says so."""
+    done = twice.snakemake(*ELSEWHERE)
+    assert done.code == 0, done.output
+    more = {"fetch": 1, "prepare": 1, "train": 2, "measure": 4, "runs_table": 1, "estimates_table": 1, "tau_table": 1}
+    assert done.jobs == {**{f"more_{rule}": count for rule, count in more.items()}, "before": 1, "after": 1}
+    folder = twice.folder.parent
+    few, many = (pd.read_csv(folder / place / "results/sharpness/tables/tau.csv") for place in ("", "more"))
+    assert (set(few["n"]), set(many["n"])) == ({2}, {4})
+    assert (folder / "after.txt").read_text().startswith("hello\n")
+    assert twice.plan(*ELSEWHERE).idle
+    config = yaml.safe_load((folder / "config.yaml").read_text())
+    config["measures"]["report_pga"]["batches"] = 5
+    (folder / "config.yaml").write_text(yaml.safe_dump(config))
+    jobs = twice.plan(*ELSEWHERE).jobs
+    assert {rule: count for rule, count in jobs.items() if rule.endswith("measure")} == {
+        "few_measure": 2,
+        "more_measure": 4,
+    }
+    assert not {"before", "few_train", "more_train"} & set(jobs)
+
+
+def test_a_key_that_is_nearly_one_of_the_studys_is_refused_in_another_workflows_config_too(twice):
+    path = twice.folder.parent / "config.yaml"
+    path.write_text(path.read_text() + "seed: 4\n")
+    run = twice.plan(*ELSEWHERE)
+    assert run.code == 1
+    assert "config: seed: got 'seed', wanted one of seeds, " in run.output
 
 
 def test_code_is_watched_there_too(outer, run):

@@ -1,22 +1,21 @@
 # Reads the config: here is what the other stages know of the study. Writes .snakemake/run.json: a run is alive.
 
-import os
-import sys
-from pathlib import Path
-
-from adaptive_sharpness.study.config.reading import plain_config, read_settings
+from adaptive_sharpness.study.config.reading import own_keys, plain_config, read_settings, wholes
 from adaptive_sharpness.study.plan import Plan
-from adaptive_sharpness.study.running import job, lock, timestamps
+from adaptive_sharpness.study.running import arguments, job, lock, timestamps
 
 try:
-    STUDY = read_settings(config, workflow.overwrite_configfiles)
-    PLAN = Plan(STUDY, lambda rule: Path(workflow.source_path(f"../scripts/{rule}.py")))
+    MODULE = workflow.modifier.skip_configfile  # of another workflow, whose config may have keys of its own
+    STUDY = read_settings(own_keys(config) if MODULE else config, workflow.overwrite_configfiles)
+    WHOLES = [] if MODULE else wholes(STUDY, workflow.overwrite_configfiles)
+    PREFIX = workflow.modifier.path_modifier.prefix or ""
+    PLAN = Plan(STUDY, lambda rule: Path(workflow.source_path(f"../scripts/{rule}.py")), PREFIX, WHOLES)
     config.update(plain_config(config), captions=PLAN.captions())  # the captions: for workflow/report/figure.rst
     Path(".snakemake").mkdir(exist_ok=True)
     # Held until this process ends; jobs that are themselves calls of Snakemake, as on a cluster, belong to a run.
-    RUN = lock.hold(Path(".snakemake")) if workflow.is_main_process and not lock.dry(sys.argv) else None
+    RUN = lock.hold(Path(".snakemake")) if workflow.is_main_process and not arguments.is_dry(sys.argv) else None
     if RUN:
-        timestamps.forget_the_future([Path(STUDY.pathvars.results), Path("data/raw")])
+        timestamps.forget_the_future([Path(PREFIX + STUDY.pathvars.results), Path(PREFIX + "data/raw")])
 except (ValueError, RuntimeError, OSError) as error:
     sys.exit(str(error))
 

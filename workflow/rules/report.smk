@@ -22,6 +22,8 @@ rule report:
     conda:
         "../../envs/pipeline.yaml"
     params:
+        config=PLAN.config(),
+        part=PLAN.part,
         code=PLAN.code("report"),
     script:
         "../scripts/report.py"

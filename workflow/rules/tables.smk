@@ -18,6 +18,7 @@ rule runs_table:
         "../../envs/pipeline.yaml"
     params:
         order=PLAN.order(),
+        part=PLAN.part,
         code=PLAN.code("runs_table"),
     script:
         "../scripts/runs_table.py"
@@ -41,6 +42,7 @@ rule tau_table:
         "../../envs/pipeline.yaml"
     params:
         published=PLAN.published(),
+        part=PLAN.part,
         code=PLAN.code("tau_table"),
     script:
         "../scripts/tau_table.py"
@@ -60,6 +62,7 @@ rule estimates_table:
     params:
         balls=PLAN.balls(),
         order=PLAN.order(),
+        part=PLAN.part,
         code=PLAN.code("estimates_table"),
     script:
         "../scripts/estimates_table.py"
@@ -78,6 +81,7 @@ rule ladder_table:
         "../../envs/pipeline.yaml"
     params:
         rungs=PLAN.ladder(),
+        part=PLAN.part,
         code=PLAN.code("ladder_table"),
     script:
         "../scripts/ladder_table.py"
@@ -97,6 +101,7 @@ rule replicates_table:
         "../../envs/pipeline.yaml"
     params:
         block=PLAN.replicates(),
+        part=PLAN.part,
         code=PLAN.code("replicates_table"),
     script:
         "../scripts/replicates_table.py"

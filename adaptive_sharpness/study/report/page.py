@@ -63,6 +63,7 @@ def render_page(
     drawings: Iterable[Drawing],
     figures: Path,
     made_by: Mapping[str, str],
+    part: str = "",
 ) -> str:
     """Return the page.
 
@@ -72,6 +73,7 @@ def render_page(
         drawings: the figures.
         figures: the folder in which they lie.
         made_by: what the page says of how the results came about, by a name each.
+        part: what the study leaves out, see `lacking` of the config; empty for a whole one.
 
     Returns:
         HTML.
@@ -92,6 +94,7 @@ def render_page(
         placed=FIRST,
         main=answers.main_protocol(tables.tau),
         made_by=made_by,
+        part=part,
     )
 
 

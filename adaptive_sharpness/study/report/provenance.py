@@ -1,10 +1,8 @@
 """What a study's page says of how it was made: the code, the config, the machine and the time."""
 
-import hashlib
 import json
 import subprocess
 from base64 import urlsafe_b64decode
-from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -12,12 +10,12 @@ import pandas as pd
 UNKNOWN = "unknown"
 
 
-def made_by(runs: pd.DataFrame, config: Mapping, code: Path, results: Path, records: Path) -> dict[str, str]:
+def made_by(runs: pd.DataFrame, config: str, code: Path, results: Path, records: Path) -> dict[str, str]:
     """Return how the results came about.
 
     Args:
         runs: what `runs_table` returns.
-        config: the study's, as it was resolved.
+        config: the sha256 of all settings.
         code: a folder of the project.
         results: the study's folder, as Snakemake names it; in its `benchmarks` jobs left their benchmarks.
         records: the folder in which Snakemake notes of every file when it was made, .snakemake/metadata.
@@ -27,7 +25,7 @@ def made_by(runs: pd.DataFrame, config: Mapping, code: Path, results: Path, reco
     """
     return {
         "Commit": commit(code),
-        "Config, sha256": digest(config),
+        "Config, sha256": config,
         "Versions": "; ".join(_values(runs, "versions", "train_versions")),
         "Devices": ", ".join(_values(runs, "device", "train_device")),
         "Wall time": wall_time(records, results),
@@ -49,18 +47,6 @@ def commit(folder: Path) -> str:
         return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):  # no git, or no repository
         return UNKNOWN
-
-
-def digest(config: Mapping) -> str:
-    """Return the sha256 of what a config says: comments and the order of keys do not matter.
-
-    Args:
-        config: values that JSON knows.
-
-    Returns:
-        Hexadecimal digits.
-    """
-    return hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()
 
 
 def wall_time(records: Path, results: Path) -> str:

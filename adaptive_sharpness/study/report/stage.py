@@ -15,13 +15,13 @@ from adaptive_sharpness.study.tables.tau import statistic_columns
 RECORDS = Path(".snakemake/metadata")  # where Snakemake notes of every file when it was made
 
 
-def report(here: Here, inputs: Mapping, config: Mapping, scripts: str, outputs: Mapping[str, str]) -> None:
+def report(here: Here, inputs: Mapping, params: Mapping[str, str], scripts: str, outputs: Mapping[str, str]) -> None:
     """Draw all figures, and put them and the tables on one page that needs no network.
 
     Args:
         here: where the job runs.
         inputs: the files runs, tau and estimates, and ladder, a list of one or none.
-        config: the study's, as it was resolved.
+        params: config, the sha256 of all settings; part, what the study leaves out, empty for a whole one.
         scripts: the folder of the script that calls, which lies in the project.
         outputs: the folder figures and the file page.
     """
@@ -31,6 +31,6 @@ def report(here: Here, inputs: Mapping, config: Mapping, scripts: str, outputs: 
     )
     drawings, figures, page = draw_figures(tables, here.folder), Path(outputs["figures"]), Path(outputs["page"])
     save_drawings(drawings, figures)
-    settings = {key: value for key, value in config.items() if key != "captions"}
-    how = made_by(tables.runs, settings, Path(scripts), page.parent, RECORDS)
-    page.write_text(render_page(tables, statistic_columns(here.folder), drawings, figures, how), encoding="utf-8")
+    how = made_by(tables.runs, params["config"], Path(scripts), page.parent, RECORDS)
+    columns = statistic_columns(here.folder)
+    page.write_text(render_page(tables, columns, drawings, figures, how, params["part"]), encoding="utf-8")

@@ -2,20 +2,25 @@
 
 import ast
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache, lru_cache
 from importlib.metadata import packages_distributions, version
 from importlib.util import resolve_name
 from pathlib import Path
 from sys import stdlib_module_names
+from typing import Any
 
 from adaptive_sharpness import plugins
-from adaptive_sharpness.study.running.checksums import sha256
+from adaptive_sharpness.study.running.records import sha256
+
+# The blocks of training that name a plug-in.
+MOVED_BY = {"optimiser": "optimisers", "schedule": "schedules", "trainer": "trainers"}
 
 
 def closure(*files: Path, folder: str | Path = "plugins") -> set[Path]:
-    """Return the files themselves and all files of the package and the user that they import, with their templates.
+    """Return the files themselves, all files of the package and the user that they import, and what belongs to these.
 
+    To a file belong those beside it that have its name and another ending, such as a page's template or a table.
     Modules that are imported by a name from config are not seen; give them as files.
 
     Args:
@@ -34,7 +39,7 @@ def closure(*files: Path, folder: str | Path = "plugins") -> set[Path]:
         if path not in found:
             found.add(path)
             left += _imported_files(path, folder, path.stat().st_mtime_ns)
-    return found | {page for path in found if (page := path.with_suffix(".html")).exists()}
+    return found | {path for each in found for path in _beside(each)}
 
 
 def distributions(*files: Path, folder: str | Path = "plugins") -> dict[str, str]:
@@ -71,10 +76,69 @@ def digest(*files: Path, folder: str | Path = "plugins") -> str:
     return hashlib.sha256("".join(sorted(lines)).encode()).hexdigest()
 
 
+def used_plugins(rule: str, settings: Mapping[str, Any], folder: str | Path = "plugins") -> list[Path]:
+    """Return the files of the plug-ins that a job uses; what it takes from torch has none.
+
+    Args:
+        rule: the rule's name, without the prefix of a module.
+        settings: what the config says of the job, by the names of the rule's params, see `plan.Job`.
+        folder: the user's plug-ins.
+
+    Raises:
+        ValueError: if there is no such plug-in.
+
+    Example:
+        >>> [path.name for path in used_plugins("prepare", {"block": {"dataset": "cora"}})]
+        ['cora.py']
+    """
+    files = (plugins.file(kind, name, folder) for kind, name in _used_names(rule, settings, folder))
+    return [file for file in files if file]
+
+
+def require(script: str | Path, digest_then: str, files: Iterable[Path], folder: str | Path = "plugins") -> None:
+    """Refuse to go on where the code of a job is not the code that its run has seen.
+
+    Args:
+        script: the job's.
+        digest_then: what `digest` gave to the run.
+        files: of the plug-ins that the job uses.
+        folder: the user's plug-ins.
+
+    Raises:
+        RuntimeError: if the code has changed meanwhile, or another installation is used; it names both places.
+    """
+    found = digest(Path(script), *files, folder=folder)
+    if found != digest_then:
+        places = f"in {plugins.PACKAGE.parent}, wanted {digest_then[:12]}... of the run of {Path(script).resolve()}"
+        raise RuntimeError(f"got code {found[:12]}... {places}: code has changed since the run began; run it again")
+
+
+def _used_names(rule: str, settings: Mapping[str, Any], folder: str | Path) -> list[tuple[str, str]]:
+    """The kind and the name of each plug-in that a job uses."""
+    if rule == "prepare":
+        return [("datasets", settings["block"]["dataset"])]
+    if rule not in ("train", "measure"):
+        kinds = {"tau_table": ["statistics"], "report": ["statistics", "figures"]}.get(rule, [])
+        return [(kind, name) for kind in kinds for name in plugins.names(kind, folder)]
+    pool = settings["pool"]
+    used = [("architectures", pool["architecture"]), ("losses", pool["loss"])]
+    if rule == "measure":
+        return [*used, ("measures", settings["way"]["estimator"])]
+    training = {"trainer": {}, **pool["training"]}
+    chosen = [(kind, training.get(key)) for key, kind in MOVED_BY.items()]
+    named = [(kind, each.get("name", "minibatches")) for kind, each in chosen if each is not None]
+    return [*used, ("initialisations", pool["initialisation"]), *named]
+
+
 def _around(path: Path, folder: Path) -> tuple[Path, str] | None:
     """The folder of the package or of the user that a file lies in, and what it is imported as."""
     roots = ((plugins.PACKAGE, plugins.PACKAGE.name), (folder, plugins.USER))
     return next((root for root in roots if path.is_relative_to(root[0])), None)
+
+
+def _beside(path: Path) -> Iterator[Path]:
+    """The files that have a file's name and another ending."""
+    return (each for each in path.parent.glob(f"{path.stem}.*") if each.is_file() and not each.suffix.startswith(".py"))
 
 
 def _name(path: Path, folder: Path) -> str:

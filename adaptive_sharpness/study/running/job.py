@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -19,7 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from adaptive_sharpness.study.running import checksums
+from adaptive_sharpness.study.running import code, records
 
 PACKAGES = ("adaptive-sharpness", "torch", "torch-geometric", "numpy")
 RUN = Path(".snakemake/run.json")  # where `lock.hold` says which run has this folder
@@ -61,19 +61,40 @@ class Here:
 
 @contextmanager
 def running(snakemake) -> Iterator[Here]:
-    """Within the block a job of Snakemake runs: its inputs are checked before, what it has written is recorded after.
+    """Within the block a job of Snakemake runs: inputs and code are checked before, its outputs are recorded after.
 
     Args:
         snakemake: what a script is given.
 
     Raises:
         OSError: if an input was damaged since it was written.
+        RuntimeError: if the code is not what the run has seen.
     """
-    folder = snakemake.config.get("plugins", "plugins")
+    folder, script = snakemake.config.get("plugins", "plugins"), Path(sys.modules["__main__"].__file__)
     start(snakemake.log[0], snakemake.threads, folder)
-    checksums.verify(snakemake.input)
+    inputs, before = records.verify(snakemake.input), records.before(map(records.recipe, snakemake.input))
+    settings = {**dict(snakemake.params.items()), "labels": dict(snakemake.wildcards.items())}
+    seen = settings.pop("code")
+    used = code.used_plugins(script.stem, settings, folder)
+    code.require(script, seen, used, folder)
+    records.forget(snakemake.output)
     yield Here(snakemake.resources.get("gpu", 0), folder)
-    checksums.record(snakemake.output)
+    code.require(script, seen, used, folder)
+    share(snakemake.output)
+    records.record(snakemake.output, records.Origin(settings, seen, before, tuple(inputs)))
+
+
+def share(paths: Iterable[str | Path]) -> None:
+    """Give files the mode that this process's umask says; some libraries write files that their owner alone can read.
+
+    Args:
+        paths: the files, as a job has just written them; of a folder all files in it.
+    """
+    os.umask(umask := os.umask(0o077))
+    for place in map(Path, paths):
+        for path in [place, *place.rglob("*")]:
+            if path.is_file():
+                path.chmod(0o666 & ~umask)
 
 
 def start(log: str, threads: int = 1, folder: str = "plugins") -> None:
@@ -156,7 +177,7 @@ def made_from(pool: Mapping[str, Any], dataset: str) -> dict[str, str]:
         was built for.
     """
     torch, *_ = version("torch").split("+")
-    return {"pool": json.dumps(pool, sort_keys=True), "dataset": checksums.sha256(dataset), "torch": torch}
+    return {"pool": json.dumps(pool, sort_keys=True), "dataset": records.sha256(dataset), "torch": torch}
 
 
 def gpus() -> int:

@@ -5,16 +5,13 @@ import fcntl
 import json
 import os
 import platform
-import re
 import shutil
-from collections.abc import Iterable
 from contextlib import suppress
 from io import TextIOWrapper
 from pathlib import Path
 
 BOOT = Path("/proc/sys/kernel/random/boot_id")
 LEAST = 2**20  # bytes free, for Snakemake's own notes; without them it ends in the midst of one
-DRY = re.compile("-[pkfFq]*n[pkfFq]*|--dry-?run")
 
 
 def hold(folder: Path) -> TextIOWrapper | None:
@@ -27,7 +24,8 @@ def hold(folder: Path) -> TextIOWrapper | None:
         folder: Snakemake's, .snakemake, which exists.
 
     Returns:
-        An open file, to be kept: the folder is free again when it is closed. None on a file system without locks.
+        An open file, to be kept: the folder is free again when it is closed. None on a file system without locks, and
+        where this process holds the folder already.
 
     Raises:
         RuntimeError: if another run is alive in the folder.
@@ -41,6 +39,8 @@ def hold(folder: Path) -> TextIOWrapper | None:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
+        if _read(said).get("process") == os.getpid() and _read(said).get("kernel") == _kernel():
+            return None  # by this run, of which the study is a module twice
         place = folder.resolve().parent
         raise RuntimeError(f"{place}: another run is alive here ({_who(said)}); wait for it, or look with -n") from None
     except OSError:
@@ -54,11 +54,6 @@ def hold(folder: Path) -> TextIOWrapper | None:
     json.dump({"process": os.getpid(), "machine": platform.node(), "kernel": _kernel()}, file)
     file.flush()
     return file
-
-
-def dry(arguments: Iterable[str]) -> bool:
-    """Whether Snakemake is called to look only, by -n, which a run that is alive does not mind."""
-    return any(DRY.fullmatch(each) for each in arguments)
 
 
 def _kernel() -> str:

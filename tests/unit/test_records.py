@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from adaptive_sharpness.study.running import checksums
+from adaptive_sharpness.study.running import records
 
 
 @pytest.fixture
@@ -14,12 +14,12 @@ def path(tmp_path):
     """A file with its checksum."""
     path = tmp_path / "a b.csv"
     path.write_bytes(bytes(range(256)))
-    checksums.record([path])
+    records.record([path])
     return path
 
 
 def test_a_file_that_is_what_it_was_is_accepted(path):
-    checksums.verify([path, str(path)])
+    records.verify([path, str(path)])
 
 
 def _emptied(content: bytes) -> bytes:
@@ -40,13 +40,13 @@ def _flipped(content: bytes) -> bytes:
 
 @pytest.mark.parametrize("damage", [_emptied, _truncated, _longer, _flipped])
 def test_a_damaged_file_is_refused_and_can_be_recorded_anew(path, damage):
-    good = checksums.sha256(path)
+    good = records.sha256(path)
     path.write_bytes(damage(path.read_bytes()))
-    line = f"got sha256 {checksums.sha256(path)}  a b.csv, wanted {good}  a b.csv: delete it and rerun"
+    line = f"got sha256 {records.sha256(path)}  a b.csv, wanted {good}  a b.csv: delete it and rerun"
     with pytest.raises(OSError, match=f"^{re.escape(f'{path}: damaged since it was written: {line}')}$"):
-        checksums.verify([path])
-    checksums.record([path])
-    checksums.verify([path])
+        records.verify([path])
+    records.record([path])
+    records.verify([path])
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff\xfe\0"])
@@ -56,7 +56,7 @@ def test_a_damaged_checksum_is_refused_too(path, content):
     with pytest.raises(
         OSError, match=r"^.*a b\.csv: damaged since it was written: got sha256 .*: delete it and rerun$"
     ):
-        checksums.verify([path])
+        records.verify([path])
 
 
 def test_a_file_that_took_anothers_place_is_refused(path):
@@ -64,12 +64,12 @@ def test_a_file_that_took_anothers_place_is_refused(path):
     for name in ("a b.csv", "a b.csv.sha256"):
         shutil.copy(path.parent / name, path.parent / name.replace("a b", "c"))
     with pytest.raises(OSError, match=r"^.*c\.csv: damaged since it was written: got sha256 .*: delete it and rerun$"):
-        checksums.verify([path.parent / "c.csv"])
+        records.verify([path.parent / "c.csv"])
 
 
 def test_a_file_without_a_checksum_is_not_checked(tmp_path):
     (tmp_path / "raw").write_text("raw")
-    checksums.verify([tmp_path / "raw"])
+    records.verify([tmp_path / "raw"])
 
 
 @pytest.mark.skipif(not shutil.which("sha256sum"), reason="needs sha256sum")

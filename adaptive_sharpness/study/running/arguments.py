@@ -1,0 +1,28 @@
+"""What the command line of Snakemake says that Snakemake itself does not tell, or passes over."""
+
+import re
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+
+DRY = re.compile("-[pkfFq]*n[pkfFq]*|--dry-?run")
+PROFILE = "--workflow-profile"
+
+
+def is_dry(arguments: Sequence[str]) -> bool:
+    """Whether Snakemake is called to look only, by -n, which a run that is alive does not mind."""
+    return any(DRY.fullmatch(each) for each in arguments)
+
+
+def missing_profile(arguments: Sequence[str]) -> str:
+    """Return a line about a workflow profile that there is not, which Snakemake passes over; empty if all is well.
+
+    Args:
+        arguments: those of the command line.
+    """
+    if any(re.match("-d|--directory", each) for each in arguments):
+        return ""  # the path was looked for from a folder that nobody knows any more
+    given = [each.partition("=")[2] for each in arguments if each.startswith(f"{PROFILE}=")]
+    given += [path for name, path in pairwise(arguments) if name == PROFILE]
+    wrong = [path for path in given if path != "none" and not list(Path(path).glob("config*.yaml"))]
+    return f"{PROFILE}: got {wrong[0]}, wanted a folder with a config.yaml" if wrong else ""
