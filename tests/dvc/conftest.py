@@ -64,7 +64,7 @@ class Repository(Study):
 
     def commit(self) -> None:
         self.git("add", "--all")
-        self.git("commit", "--quiet", "--message", "a study")
+        self.git("commit", "--quiet", "--allow-empty", "--message", "a study")
 
     def clone(self, folder: Path) -> "Repository":
         """What git gives to another user."""
