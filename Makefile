@@ -4,7 +4,7 @@ PYTHON ?= python3
 SHELL := /bin/bash
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help setup study quick test test-faults test-determinism reliability lint bench publish audit
+.PHONY: help setup study quick test test-faults test-determinism reliability lint bench publish verify audit
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 26
@@ -43,14 +43,17 @@ bench: setup ## measure how fast all is, on a quiet machine: benchmarks/results
 
 # Of figures the SVG. What lies in the folder intel_xeon of docs/results is of another run, and stays.
 publish: setup ## copy the finished study's tables and figures to docs/results
-	@for made in results/tables/tau.csv results/tables/runs.parquet results/figures; do test -e $$made || \
-	{ echo "publish: got no $$made, wanted a finished study: make study" >&2; exit 1; }; done
+	@python -m adaptive_sharpness.cli verify --complete || \
+	{ echo "publish: got results that do not fit, wanted a finished study: make study" >&2; exit 1; }
 	mkdir -p docs/results
 	rm -rf docs/results/figures
 	find docs/results -maxdepth 1 -type f -delete
-	cp results/tables/*.csv results/tables/runs.parquet docs/results/
+	cp results/tables/*.csv results/tables/*.csv.sha256 results/tables/runs.parquet* docs/results/
 	cp -r results/figures docs/results/
-	find docs/results '(' -name '*.sha256' -o -name '*.pdf' ')' -delete
+	find docs/results '(' -name '*.pdf' -o -name '*.pdf.sha256' -o -name '.snakemake_timestamp' ')' -delete
+
+verify: setup ## hold all results, here and published, against this code and config
+	python -m adaptive_sharpness.cli verify
 
 audit: setup ## hold the locked packages against known vulnerabilities
 	pip-audit --strict --require-hashes --disable-pip -r envs/requirements.lock
