@@ -1,5 +1,9 @@
 """What the command line of Snakemake says that Snakemake itself does not tell, or passes over."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 
 from adaptive_sharpness.study.running import arguments
@@ -29,3 +33,16 @@ def test_a_profile_that_there_is_not_gives_a_line(tmp_path, monkeypatch, given, 
     monkeypatch.chdir(tmp_path)
     line = f"--workflow-profile: got {missing}, wanted a folder with a config.yaml" if missing else ""
     assert arguments.missing_profile(["snakemake", *given]) == line
+
+
+@pytest.mark.parametrize("given", [None, "/elsewhere"])
+def test_processes_import_from_a_folder_first(tmp_path, monkeypatch, given):
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    if given:
+        monkeypatch.setenv("PYTHONPATH", given)
+    arguments.import_first(tmp_path)
+    (tmp_path / "adaptive_sharpness").mkdir()
+    (tmp_path / "adaptive_sharpness/__init__.py").write_text("print('this one')")
+    said = subprocess.check_output([sys.executable, "-c", "import adaptive_sharpness"], cwd="/", text=True)
+    assert said == "this one\n"
+    assert os.environ["PYTHONPATH"].split(os.pathsep)[1:] == ([given] if given else [])

@@ -8,16 +8,16 @@ from pathlib import Path
 BESIDE = Path(str(workflow.current_basedir), "../../adaptive_sharpness").resolve()
 if BESIDE.exists():  # not where a module comes from the web
     sys.path.insert(0, str(BESIDE.parent))
-    given = os.environ.get("PYTHONPATH")
-    os.environ["PYTHONPATH"] = f"{BESIDE.parent}{os.pathsep}{given}" if given else str(BESIDE.parent)
 
 from adaptive_sharpness import plugins
 from adaptive_sharpness.study.config.yaml_file import read_yaml
 from adaptive_sharpness.study.running import arguments
 
 try:
-    if BESIDE.exists() and plugins.PACKAGE != BESIDE:
-        raise ValueError(f"adaptive_sharpness: got the package in {plugins.PACKAGE}, wanted that in {BESIDE}")
+    if BESIDE.exists():
+        arguments.import_first(BESIDE.parent)
+        if plugins.PACKAGE != BESIDE:
+            raise ValueError(f"adaptive_sharpness: got the package in {plugins.PACKAGE}, wanted that in {BESIDE}")
     if said := arguments.missing_profile(sys.argv):
         raise ValueError(said)
     if not workflow.modifier.skip_configfile:  # where this is a module of another workflow

@@ -15,7 +15,7 @@ try:
     # Held until this process ends; jobs that are themselves calls of Snakemake, as on a cluster, belong to a run.
     RUN = lock.hold(Path(".snakemake")) if workflow.is_main_process and not arguments.is_dry(sys.argv) else None
     if RUN:
-        timestamps.forget_the_future([Path(PREFIX + STUDY.pathvars.results), Path(PREFIX + "data/raw")])
+        timestamps.forget_the_future([Path(f"{PREFIX}{STUDY.pathvars.results}"), Path(f"{PREFIX}data/raw")])
 except (ValueError, RuntimeError, OSError) as error:
     sys.exit(str(error))
 

@@ -1,5 +1,6 @@
-"""What the command line of Snakemake says that Snakemake itself does not tell, or passes over."""
+"""What the command line of Snakemake says that Snakemake passes over, and what its jobs inherit."""
 
+import os
 import re
 from collections.abc import Sequence
 from itertools import pairwise
@@ -12,6 +13,12 @@ PROFILE = "--workflow-profile"
 def is_dry(arguments: Sequence[str]) -> bool:
     """Whether Snakemake is called to look only, by -n, which a run that is alive does not mind."""
     return any(DRY.fullmatch(each) for each in arguments)
+
+
+def import_first(folder: Path) -> None:
+    """Let the processes that this one starts import from a folder first, whatever is installed."""
+    given = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = f"{folder}{os.pathsep}{given}" if given else str(folder)
 
 
 def missing_profile(arguments: Sequence[str]) -> str:
