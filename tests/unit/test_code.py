@@ -458,6 +458,26 @@ def test_a_file_that_lies_beside_a_plug_in_under_its_name_belongs_to_it(tmp_path
     assert digests[0] == digests[1] != digests[2]
 
 
+@pytest.mark.parametrize("name", ["loose.py", "loose/__init__.py", "loose/inner.py"])
+def test_a_module_that_a_plug_in_finds_on_the_path_belongs_to_its_code(tmp_path, monkeypatch, name):
+    """It is no installed package, whose version would stand for it."""
+    monkeypatch.syspath_prepend(tmp_path)
+    plugin = tmp_path / "plugins/measures/mine.py"
+    for path, text in (
+        (plugin, "from loose import inner\n\n\ndef mine(model, loss, batches, *, seed): ...\n"),
+        (tmp_path / name, ""),
+        *([(tmp_path / "loose/__init__.py", "")] if name == "loose/inner.py" else []),
+    ):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    code._place_of_loose.cache_clear()
+    assert tmp_path / name in code.closure(plugin, folder=tmp_path / "plugins")
+    before = code.digest(plugin, folder=tmp_path / "plugins")
+    (tmp_path / name).write_text("changed = True\n")
+    assert code.digest(plugin, folder=tmp_path / "plugins") != before
+    code._place_of_loose.cache_clear()
+
+
 BODIES = {
     "architectures": "from ._helper import width\n\n\ndef build(width=3):\n    ...\n",
     "datasets": "def load(raw):\n    ...\n",

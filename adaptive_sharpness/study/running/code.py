@@ -5,7 +5,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache, lru_cache
 from importlib.metadata import packages_distributions, version
-from importlib.util import resolve_name
+from importlib.util import find_spec, resolve_name
 from pathlib import Path
 from sys import stdlib_module_names
 from typing import Any
@@ -18,7 +18,7 @@ MOVED_BY = {"optimiser": "optimisers", "schedule": "schedules", "trainer": "trai
 
 
 def closure(*files: Path, folder: str | Path = "plugins") -> set[Path]:
-    """Return the files themselves, all files of the package and the user that they import, and what belongs to these.
+    """Return the files themselves, all files that they import but for installed packages, and what belongs to these.
 
     To a file belong those beside it that have its name and another ending, such as a page's template or a table.
     Modules that are imported by a name from config are not seen; give them as files.
@@ -159,8 +159,21 @@ def _hashed(path: Path, *_: int) -> str:
 @lru_cache(maxsize=1024)
 def _imported_files(path: Path, folder: Path, _: int) -> list[Path]:
     roots = {plugins.PACKAGE.name: plugins.PACKAGE, plugins.USER: folder}
-    parts = (name.split(".") for name in _imported_names(path, folder))
+    parts = [name.split(".") for name in _imported_names(path, folder)]
+    roots |= {first: place for first, *_ in parts if first not in roots and (place := _place_of_loose(first))}
     return [file for first, *rest in parts if first in roots for file in _module_files(roots[first], rest)]
+
+
+@cache
+def _place_of_loose(name: str) -> Path | None:
+    """The folder of a package, or the path of a module without .py, that is neither Python's nor an installed one."""
+    if name in stdlib_module_names or name in _providers():
+        return None
+    spec = find_spec(name)
+    file = Path(spec.origin) if spec and spec.origin else None
+    if file is None or file.suffix != ".py":
+        return None
+    return file.parent if file.name == "__init__.py" else file.with_suffix("")
 
 
 _version = cache(version)  # of a package, while this process lives
@@ -205,5 +218,5 @@ def _module_files(root: Path, parts: list[str]) -> Iterator[Path]:
     """The module of this name and the packages around it; nothing for the name of a function."""
     for depth in range(len(parts) + 1):
         place = root.joinpath(*parts[:depth])
-        candidates = (place.with_suffix(".py"), place / "__init__.py") if depth else (place / "__init__.py",)
+        candidates = (place.with_suffix(".py"), place / "__init__.py")
         yield from (file for file in candidates if file.exists())
