@@ -89,6 +89,7 @@ def versioned(finished, small, tmp_path_factory) -> Repository:
     config = merged(merged(own, plain_config(yaml.safe_load((folder / "config/config.yaml").read_text()))), small)
     (folder / "config/config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
     study = Repository(folder)
+    _well(study.snakemake("--cores", "1"))  # the tables, in which it was a part of the shipped study
     study.git("init", "--quiet")
     study.made = study.dvc("repro")
     study.commit()

@@ -163,6 +163,24 @@ def test_a_clone_without_results_pulls_what_it_needs_and_computes_nothing(wide, 
     assert_nothing_is_left(clone)
 
 
+def test_an_experiment_can_be_handed_on_by_git_and_a_remote(wide, local, tmp_path):
+    wide.git("init", "--quiet", "--bare", str(tmp_path / "server"))
+    wide.git("remote", "add", "server", str(tmp_path / "server"))
+    wide.git("push", "--quiet", "server", "HEAD")
+    wide.dvc(
+        "exp", "run", "--temp", "--name", "more", "-S", "config/config.yaml:measures.average_case.on.fcnn.rho=[0.2]"
+    )
+    wide.dvc("exp", "push", "server", "more")
+    clone = wide.clone(tmp_path / "third" / "project")
+    local.add(clone)
+    clone.git("remote", "add", "server", str(tmp_path / "server"))
+    clone.dvc("pull")
+    clone.dvc("exp", "pull", "server", "more")
+    clone.dvc("exp", "apply", "more")
+    assert (clone.folder / "results/sharpness/report/fcnn/average_case/rho-0.2").exists()
+    assert_nothing_is_left(clone)
+
+
 def test_an_older_version_can_be_gone_on_from_with_all_that_was_measured_since(wide, local):
     """The radius that was measured is in DVC's cache, not in the folder: the version before did not have it."""
     wide.git("checkout", "narrow")
