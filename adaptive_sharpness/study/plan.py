@@ -106,7 +106,7 @@ class Plan:
         block = self._block(protocol, pool).for_training(pool)
         training = block["training"]
         self._drop_defaults("architectures", block["architecture"], block.setdefault("options", {}))
-        for key, kind in (("optimiser", "optimisers"), ("schedule", "schedules"), ("trainer", "trainers")):
+        for key, kind in code.NAMED_BY_TRAINING.items():
             if key in training:
                 self._drop_defaults(kind, training[key].get("name", "minibatches"), training[key])
         return sorted_keys(block)

@@ -127,7 +127,7 @@ def test_results_copied_from_another_machine_are_taken_or_made_again_by_what_the
 
 def test_a_run_with_a_progress_bar_is_a_run(study):
     study.configure({"published.report_pga.gat.tau": -0.2})
-    run = study.snakemake("tables", "--cores", "1", "--logger", "rich")
+    run = study.snakemake("--logger", "rich", "--cores", "1", "tables")
     assert run.code == 0, run.output
     assert study.plan("tables").idle
 

@@ -13,8 +13,8 @@ from typing import Any
 from adaptive_sharpness import plugins
 from adaptive_sharpness.study.running.records import sha256
 
-# The blocks of training that name a plug-in.
-MOVED_BY = {"optimiser": "optimisers", "schedule": "schedules", "trainer": "trainers"}
+# The blocks of a pool's training that name a plug-in, and the kind of each.
+NAMED_BY_TRAINING = {"optimiser": "optimisers", "schedule": "schedules", "trainer": "trainers"}
 
 
 def closure(*files: Path, folder: str | Path = "plugins") -> set[Path]:
@@ -125,7 +125,7 @@ def _used_names(rule: str, settings: Mapping[str, Any], folder: str | Path) -> l
     if rule == "measure":
         return [*used, ("measures", settings["way"]["estimator"])]
     training = {"trainer": {}, **pool["training"]}
-    chosen = [(kind, training.get(key)) for key, kind in MOVED_BY.items()]
+    chosen = [(kind, training.get(key)) for key, kind in NAMED_BY_TRAINING.items()]
     named = [(kind, each.get("name", "minibatches")) for kind, each in chosen if each is not None]
     return [*used, ("initialisations", pool["initialisation"]), *named]
 
