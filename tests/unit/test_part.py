@@ -1,6 +1,5 @@
 """Whether a study is a part of another one."""
 
-import re
 from copy import deepcopy
 from pathlib import Path
 
@@ -76,11 +75,16 @@ def test_what_a_part_lacks_is_said(part, said, file, lacks):
     assert all(each.startswith(words) for each, words in zip(found, lacks, strict=True))
 
 
-def test_radii_that_are_left_out_are_named_up_to_four(part):
-    (said,) = part(FEWER)
-    named = said.removeprefix("no ").split(", ")
-    assert [each.split(" at rho ")[0] for each in named] == ["report_pga of report/gat"] * 4
-    assert re.search(r" and [1-9] more$", said)
+def test_radii_that_are_left_out_are_named(part):
+    radii = "0.004, 0.01, 0.05, 0.1"
+    assert part(FEWER) == [f"no report_pga of report/gat at rho {radii}, worst_case of report/gat at rho {radii}"]
+
+
+def test_of_many_measures_that_are_left_out_four_are_named(part):
+    said = part({"measures": {name: {"protocols": []} for name in ("worst_case", "average_case", "hessian")}})
+    named = "worst_case of report/fcnn at rho 0.005, 0.0125, 0.025, 0.05, 0.1, average_case of report/fcnn at rho "
+    assert said[0].startswith(f"no {named}")
+    assert "hessian of report/fcnn, worst_case of report/lenet5 at rho 0.0001, 0.01 and 3 more" in said[0]
 
 
 def test_files_that_are_no_study_by_themselves_are_no_whole(config, tmp_path):

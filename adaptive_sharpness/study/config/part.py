@@ -1,5 +1,6 @@
 """Whether a study is a part of another one that writes to the same place."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
 from adaptive_sharpness.study.config.study import Study
@@ -28,9 +29,12 @@ def lacking(study: Study, wholes: Iterable[Study]) -> Iterator[str]:
     fewer = [f"{models[pool]} of {n} models of {pool}" for pool, n in wanted_models.items() if models.get(pool, n) < n]
     if fewer:
         yield _listed(fewer)
-    left = [words for pool, words in wanted_measurements if pool in models and (pool, words) not in measurements]
+    left: dict[str, list[str]] = defaultdict(list)
+    for pool, measure, rho in wanted_measurements:
+        if pool in models and (pool, measure, rho) not in measurements:
+            left[f"{measure} of {pool}"].append(rho)
     if left:
-        yield f"no {_listed(left)}"
+        yield f"no {_listed([words + _at(radii) for words, radii in left.items()])}"
 
 
 def _models(study: Study) -> dict[str, int]:
@@ -38,16 +42,19 @@ def _models(study: Study) -> dict[str, int]:
     return {f"{protocol}/{pool}": study.seeds_of(protocol, pool) for protocol, pool in study.pools_done()}
 
 
-def _measurements(study: Study) -> dict[tuple[str, str], None]:
-    """Each pool that is done, with each measurement on it in words."""
-    found = {}
-    for protocol, pool in study.pools_done():
-        place = f"{protocol}/{pool}"
-        for measure in (name for name in study.measures if study.is_taken(name, protocol, pool)):
-            radii = study.measures[measure].on[pool].rho
-            balls = [""] if radii is None else [f" at rho {float(rho)!r}" for rho in radii]
-            found |= {(place, f"{measure} of {place}{ball}"): None for ball in balls}
-    return found
+def _measurements(study: Study) -> dict[tuple[str, str, str], None]:
+    """The pool, measure and radius of each measurement, the radius empty where there is no ball."""
+    return {
+        (f"{protocol}/{pool}", measure, rho): None
+        for protocol, pool in study.pools_done()
+        for measure in study.measures
+        if study.is_taken(measure, protocol, pool)
+        for rho in map(str, study.measures[measure].on[pool].rho or [""])
+    }
+
+
+def _at(radii: list[str]) -> str:
+    return f" at rho {', '.join(radii)}" if any(radii) else ""
 
 
 def _listed(words: list[str]) -> str:
