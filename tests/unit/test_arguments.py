@@ -37,9 +37,9 @@ def test_a_profile_that_there_is_not_gives_a_line(tmp_path, monkeypatch, given, 
 
 @pytest.mark.parametrize("given", [None, "/elsewhere"])
 def test_processes_import_from_a_folder_first(tmp_path, monkeypatch, given):
-    monkeypatch.delenv("PYTHONPATH", raising=False)
-    if given:
-        monkeypatch.setenv("PYTHONPATH", given)
+    monkeypatch.setenv("PYTHONPATH", given or "")  # so that it is put back, also where it was not set
+    if not given:
+        monkeypatch.delenv("PYTHONPATH")
     arguments.import_first(tmp_path)
     (tmp_path / "adaptive_sharpness").mkdir()
     (tmp_path / "adaptive_sharpness/__init__.py").write_text("print('this one')")
