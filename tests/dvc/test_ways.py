@@ -86,10 +86,9 @@ def experiment_on_a_branch(study: Study) -> str:
     return said
 
 
-WAYS = (
-    *(repro, repro_forced, stage_by_stage, downstream, without_commit, snakemake_and_commit, snakemake_and_repro),
-    *(experiment, experiment_in_a_copy, experiment_from_the_queue, experiment_on_a_branch),
-)
+OFTEN = (stage_by_stage, snakemake_and_commit, experiment_in_a_copy, experiment_from_the_queue)
+SLOW = (repro, repro_forced, downstream, without_commit, snakemake_and_repro, experiment, experiment_on_a_branch)
+WAYS = [*OFTEN, *(pytest.param(way, marks=pytest.mark.slow) for way in SLOW)]
 
 
 def measured(said: str) -> set[str]:
@@ -163,6 +162,7 @@ def test_a_clone_without_results_pulls_what_it_needs_and_computes_nothing(wide, 
     assert_nothing_is_left(clone)
 
 
+@pytest.mark.slow
 def test_an_experiment_can_be_handed_on_by_git_and_a_remote(wide, local, tmp_path):
     wide.git("init", "--quiet", "--bare", str(tmp_path / "server"))
     wide.git("remote", "add", "server", str(tmp_path / "server"))
@@ -181,6 +181,7 @@ def test_an_experiment_can_be_handed_on_by_git_and_a_remote(wide, local, tmp_pat
     assert_nothing_is_left(clone)
 
 
+@pytest.mark.slow
 def test_an_older_version_can_be_gone_on_from_with_all_that_was_measured_since(wide, local):
     """The radius that was measured is in DVC's cache, not in the folder: the version before did not have it."""
     wide.git("checkout", "narrow")
