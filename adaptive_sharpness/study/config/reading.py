@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from adaptive_sharpness.study.config.consistency import contradictions
 from adaptive_sharpness.study.config.messages import line, printable
 from adaptive_sharpness.study.config.moved import moved_keys
-from adaptive_sharpness.study.config.study import Study
+from adaptive_sharpness.study.config.study import PathVars, Study
 from adaptive_sharpness.study.config.yaml_file import plain_values, read_yaml
 
 NUMBERS = ("seeds", "seeds_per_job", "protocols", "measures", "published", "ladder", "replicates")
@@ -104,9 +104,10 @@ def wholes(study: Study, files: Iterable[str]) -> list[Study]:
     Returns:
         Their settings; nothing of files that are no study by themselves.
     """
-    files, found, base = list(files), [], read_yaml(BASE)
-    own = study.pathvars.results != base.get("pathvars", {}).get("results", "results")
-    for paths in [[BASE, *files]] if own else ([BASE], [BASE, *files])[: 1 + bool(files)]:
+    found, laid_over = [], [BASE, *files]
+    of_base = (read_yaml(BASE).get("pathvars") or {}).get("results", PathVars().results)
+    shared = study.pathvars.results == of_base and laid_over != [BASE]
+    for paths in [[BASE], laid_over] if shared else [laid_over]:
         with suppress(ValueError):
             found.append(read_settings(merged_files(paths)))
     return found
