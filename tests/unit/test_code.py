@@ -315,8 +315,70 @@ def test_the_digest_of_the_users_files_does_not_depend_on_where_they_lie(mine, t
 def test_a_change_of_the_users_files_changes_the_digest_of_what_imports_them(mine, changed, changes):
     before = code.digest(mine / "measures/mine.py", folder=mine)
     with open(mine / changed, "a") as file:
-        file.write("\n# changed\n")
+        file.write("\nchanged = True\n")
     assert (code.digest(mine / "measures/mine.py", folder=mine) != before) == changes
+
+
+PLAIN = """
+def mine(model, loss, batches, *, seed):
+    text = '''kept
+
+    # kept
+    '''
+    return text
+
+
+class Mine:
+    pass
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "changes"),
+    [
+        ("    pass", "    pass  # said", False),
+        ("    pass", "    # said\n    pass", False),
+        ("    pass", "\n    pass", False),
+        ("    pass", "    pass\n\n\n# said", False),
+        ("    pass", "    '''Said,\n\n    at length.'''\n\n    pass", False),
+        ("    pass", '    r"Said."  # twice\n    pass', False),
+        ("    pass", "    pass\n    'said after all'", False),
+        ("    text", "    '''Said.'''\n    text", False),
+        ("\ndef", "'''Said.'''\n\ndef", False),
+        ("\ndef", "# said\n'''Said.'''\n\n\ndef", False),
+        ("kept\n\n", "kept\n", True),
+        ("    # kept\n", "", True),
+        ("# kept", "# changed", True),
+        ("    pass", "    'said'; pass", True),
+        ("    pass", "    said = 'said'", True),
+        ("    pass", "    print(\n        'said'\n    )", True),
+        ("return text", "return 'text'", True),
+        ("return text", "return f'{text}'", True),
+    ],
+)
+def test_remarks_alone_leave_the_digest_as_it_is(mine, old, new, changes):
+    (mine / "measures/mine.py").write_text(PLAIN)
+    before = code.digest(mine / "measures/mine.py", folder=mine)
+    assert PLAIN.count(old) == 1
+    (mine / "measures/mine.py").write_text(PLAIN.replace(old, new))
+    assert (code.digest(mine / "measures/mine.py", folder=mine) != before) == changes
+
+
+@pytest.mark.parametrize(
+    ("place", "end"),
+    [
+        ("figures/mine.py", ""),  # it is the figure's caption
+        ("measures/mine.py", "said = mine.__doc__"),
+        ("measures/mine.py", "said = inspect.getdoc(mine)"),
+    ],
+)
+def test_a_docstring_counts_where_something_is_made_of_it(mine, place, end):
+    (mine / place).parent.mkdir(exist_ok=True)
+    digests = set()
+    for said in ("Said.", "Said anew."):
+        (mine / place).write_text(f"'''{said}'''\n{PLAIN}\n{end}\n")
+        digests.add(code.digest(mine / place, folder=mine))
+    assert len(digests) == 2
 
 
 @pytest.mark.parametrize(
@@ -401,7 +463,7 @@ def test_a_change_however_deep_changes_the_digest(tree, changed):
     """balls.py is imported by ascent.py, which is imported by a module that config names."""
     before = digest(tree, "workflow/scripts/measure.py", "measures/worst_case")
     with open(tree / changed, "a") as file:
-        file.write("\n# changed\n")
+        file.write("\nchanged = True\n")
     assert digest(tree, "workflow/scripts/measure.py", "measures/worst_case") != before
 
 
@@ -528,7 +590,7 @@ def test_the_code_of_a_job_holds_the_users_plug_in_that_it_uses_and_no_other(use
     before = codes(used)
     for name, changed in (("other", set()), ("mine", set(rules))):
         with open(f"plugins/{kind}/{name}.py", "a") as file:
-            file.write("\n# changed\n")
+            file.write("\nchanged = True\n")
         after = codes(used)
         assert {rule for rule, found in after.items() if found != before[rule]} == changed
 

@@ -86,7 +86,7 @@ def configured(changes: dict) -> Callable:
     return change
 
 
-def appended(path: str, text: str = "\n# changed\n") -> Callable:
+def appended(path: str, text: str = "\nchanged = True\n") -> Callable:
     def change(project: Path) -> None:
         with open(project / path, "a") as file:
             file.write(text)
@@ -300,6 +300,7 @@ OF_CODE = {
     "code of figures": (appended("adaptive_sharpness/study/report/style.py"), REPORT, {}),
     "code of nothing yet": (appended("adaptive_sharpness/study/tables/ladder.py"), NOTHING, {}),
     "a script": (appended("workflow/scripts/measure.py"), {"measure": 18, **TABLES}, {}),
+    "a comment": (appended("adaptive_sharpness/landscape/problems.py", "\n# changed\n"), NOTHING, {}),
     "a template": (appended("adaptive_sharpness/study/report/page.html", "<!-- changed -->\n"), REPORT, {}),
     "a plug-in that nothing uses": (appended("plugins/measures/unused.py"), NOTHING, {}),
     "a statistic of the user's own": (
@@ -353,7 +354,7 @@ def test_a_change_that_is_taken_back_remakes_nothing(project):
     before = jobs(BASE, project)
     path = project / "adaptive_sharpness/study/training/descent.py"
     text = path.read_text()
-    path.write_text(text + "\n# changed\n")
+    path.write_text(text + "\nchanged = True\n")
     path.write_text(text)
     assert done_again(before, jobs(BASE, project)) == []
 

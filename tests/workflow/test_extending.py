@@ -128,7 +128,7 @@ def test_the_initial_weights_are_those_that_the_distance_starts_from(study):
 def test_a_change_of_a_plugin_remakes_the_jobs_that_use_it_and_no_other(study, tmp_path):
     copy = study.copy(tmp_path / "project")
     assert copy.plan().idle
-    copy.append("plugins/measures/gradient_norm.py", "\n# changed\n")
+    copy.append("plugins/measures/gradient_norm.py", "\nchanged = True\n")
     tables = {"runs_table": 1, "estimates_table": 1, "tau_table": 1, "metrics": 1, "report": 1}
     assert copy.plan().jobs == {"measure": 2, **tables}
 

@@ -146,5 +146,5 @@ def test_a_key_that_is_nearly_one_of_the_studys_is_refused_in_another_workflows_
 
 
 def test_code_is_watched_there_too(outer, run):
-    outer.append("workflow/scripts/measure.py", "\n# changed\n")
+    outer.append("workflow/scripts/measure.py", "\nchanged = True\n")
     assert outer.plan(*ELSEWHERE).jobs["sharpness_measure"] == 2

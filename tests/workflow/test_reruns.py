@@ -25,7 +25,7 @@ def configured(changes: dict) -> Callable:
     return lambda study: study.configure(changes)
 
 
-def appended(path: str, text: str = "\n# changed\n") -> Callable:
+def appended(path: str, text: str = "\nchanged = True\n") -> Callable:
     return lambda study: study.append(path, text)
 
 
@@ -60,7 +60,7 @@ def touched(study) -> None:
 def changed_and_back(study) -> None:
     for path in ("adaptive_sharpness/study/training/descent.py", "workflow/scripts/measure.py"):
         text = study.read(path)
-        study.append(path, "\n# changed\n")
+        study.append(path, "\nchanged = True\n")
         (study.folder / path).write_bytes(text)
 
 
@@ -110,7 +110,7 @@ CHANGES = {
         NOTHING,
         {},
     ),
-    "a comment in the rules": (appended("workflow/rules/train.smk"), NOTHING, {}),
+    "a comment in the rules": (appended("workflow/rules/train.smk", "\n# changed\n"), NOTHING, {}),
     "a number's spelling": (replaced("study.yaml", "0.02\n", "2e-2\n"), NOTHING, {}),
     "the time of every file": (touched, NOTHING, {}),
     "a change that is taken back": (changed_and_back, NOTHING, {}),

@@ -2,6 +2,7 @@
 
 import ast
 import hashlib
+import tokenize
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache, lru_cache
 from importlib.metadata import packages_distributions, version
@@ -15,6 +16,10 @@ from adaptive_sharpness.study.running.records import sha256
 
 # The blocks of a pool's training that name a plug-in, and the kind of each.
 NAMED_BY_TRAINING = {"optimiser": "optimisers", "schedule": "schedules", "trainer": "trainers"}
+
+# Tokens that no job's result depends on, and those that a statement comes after.
+REMARKS = (tokenize.COMMENT, tokenize.NL)
+OPENS = (tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT)
 
 
 def closure(*files: Path, folder: str | Path = "plugins") -> set[Path]:
@@ -61,6 +66,9 @@ def distributions(*files: Path, folder: str | Path = "plugins") -> dict[str, str
 
 def digest(*files: Path, folder: str | Path = "plugins") -> str:
     """Return the sha256 of the contents of `closure` and of the versions of what it imports, wherever the tree lies.
+
+    Comments, docstrings and empty lines of Python do not count, but for the docstring of a figure, its caption, and
+    in a file that asks for docstrings.
 
     Args: as in `closure`.
 
@@ -153,7 +161,30 @@ def _hash(path: Path) -> str:
 
 @lru_cache(maxsize=1024)
 def _hashed(path: Path, *_: int) -> str:
-    return sha256(path)
+    if path.suffix != ".py" or path.parent.name == "figures":
+        return sha256(path)
+    with tokenize.open(path) as file:
+        lines = file.readlines()
+    if not any(asked in line for line in lines for asked in ("__doc__", "getdoc")):
+        lines = _without_remarks(lines)
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def _without_remarks(lines: list[str]) -> list[str]:
+    """The lines of a Python file without comments, docstrings and empty lines."""
+    tokens, kept, dropped = list(tokenize.generate_tokens(iter(lines).__next__)), list(lines), set()
+    for token in (token for token in tokens if token.type in REMARKS):
+        row, column = token.start
+        if token.type == tokenize.COMMENT:
+            kept[row - 1] = kept[row - 1][:column].rstrip() + "\n"
+        if not kept[row - 1].strip():
+            dropped.add(row)
+    rest = [token for token in tokens if token.type not in REMARKS]
+    kinds = [tokenize.NEWLINE, *(token.type for token in rest)]
+    for before, token, after in zip(kinds, rest, kinds[2:], strict=False):
+        if before in OPENS and token.type == tokenize.STRING and after == tokenize.NEWLINE:
+            dropped.update(range(token.start[0], token.end[0] + 1))
+    return [line for row, line in enumerate(kept, 1) if row not in dropped]
 
 
 @lru_cache(maxsize=1024)
