@@ -147,8 +147,8 @@ def test_the_answer_stands_above_the_fold_of_a_desk(chromium, report):
     window = chromium.new_page(viewport=SIZES["desk"])
     window.goto(report[0])
     sentences = window.locator(".answer p")
-    assert sentences.count() == 3
-    boxes = [sentences.nth(number).bounding_box() for number in range(3)]
+    assert sentences.count() == 4
+    boxes = [sentences.nth(number).bounding_box() for number in range(4)]
     assert all(box["y"] >= 0 and box["y"] + box["height"] <= 800 for box in boxes)
     window.close()
 

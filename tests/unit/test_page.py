@@ -140,9 +140,9 @@ def test_the_page_reads_in_this_order(drawn):
 
 def test_the_page_opens_with_three_sentences():
     reader = read(ROW)
-    assert len(reader.answer) == 3
+    assert len(reader.answer) == 4
     assert (
-        reader.answer[0].replace("\xa0", " ").endswith("is +0.350 for fcnn (95 % interval +0.151 to +0.522: positive).")
+        reader.answer[1].replace("\xa0", " ").endswith("is +0.350 for fcnn (95 % interval +0.151 to +0.522: positive).")
     )
 
 

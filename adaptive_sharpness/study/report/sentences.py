@@ -1,4 +1,4 @@
-"""What a study's table of taus comes to, in three sentences that are read off it."""
+"""What a study's table of taus comes to, in sentences that are read off it: first in words alone, then with numbers."""
 
 from collections.abc import Iterable
 
@@ -8,23 +8,60 @@ from adaptive_sharpness.study.report.columns import MINUS
 from adaptive_sharpness.study.tables.answers import TEXT, answering_rows, settled_sign, verdict
 
 USED = ("tau", "tau_low", "tau_high", "p_holm", "published_tau", "z", "reason")
+SHARPNESS = "sharpness"
 
 
 def sentences(tau: pd.DataFrame) -> list[str]:
-    """Return what tau is, whether the published one is consistent with it, and how it changes with the measure.
+    """Return the answer in words, what tau is, whether the published one is consistent, and how the measure changes it.
 
     Args:
         tau: what `tau_table` returns; of its statistics any may be missing. Headline quantities alone count.
 
     Returns:
-        Three sentences; one for a table without rows.
+        Four sentences; one for a table without rows.
     """
     if tau.empty:
         return ["Nothing has been measured yet."]
     tau = tau[tau["headline"]]
     tau = tau.reindex(columns=[*tau.columns, *(name for name in USED if name not in tau)]).reset_index(drop=True)
     chosen = answering_rows(tau)
-    return [_ours(chosen), _published(chosen), _elsewhere(tau)]
+    return [in_words(chosen), _ours(chosen), _published(chosen), _elsewhere(tau)]
+
+
+def in_words(rows: pd.DataFrame) -> str:
+    """Return whether models with a larger value have a larger test loss, in a sentence without numbers.
+
+    Args:
+        rows: with pool, quantity, tau, tau_low and tau_high; one a pool. The sign is what the 95 % interval settles.
+
+    Example:
+        >>> column = {"quantity": "sharpness", "tau": 0.5, "tau_low": 0.3, "tau_high": 0.7}
+        >>> in_words(pd.DataFrame([{"pool": "lenet5", **column}]))
+        'A sharper minimum goes with a higher test loss for lenet5.'
+    """
+    sharper = "a larger value" if set(rows.get("quantity", [SHARPNESS])) - {SHARPNESS} else "a sharper minimum"
+    pools: dict[int, list[str]] = {1: [], -1: [], 0: []}
+    for _, row in rows.iterrows():
+        pools[interval_sign(row)].append(row["pool"])
+    high, low, open_ = pools.values()
+    untold = f"these models cannot tell for {_join(open_)}." if open_ else ""
+    if not high and not low:
+        return f"Whether {sharper} goes with a higher or a lower test loss, {untold}"
+    parts = [f"a higher test loss for {_join(high)}"] if high else []
+    parts += [f"a lower {'one' if high else 'test loss'} for {_join(low)}"] if low else []
+    said = f"{sharper} goes with {' and with '.join(parts)}"
+    said += f"; {untold}" if untold else "."
+    return f"It depends on the network: {said}" if high and low else said[0].upper() + said[1:]
+
+
+def interval_sign(row: pd.Series) -> int:
+    """Return 1 or -1 where the 95 % interval of tau lies on that side of 0, else 0; 0 without an interval.
+
+    Example:
+        >>> interval_sign(pd.Series({"tau_low": -0.4, "tau_high": -0.1}))
+        -1
+    """
+    return int(row["tau_low"] > 0) - int(row["tau_high"] < 0)
 
 
 def _ours(chosen: pd.DataFrame) -> str:
@@ -50,8 +87,7 @@ def _one(row: pd.Series) -> str:
 def _certainty(row: pd.Series) -> str:
     if pd.isna(row["tau_low"]) or pd.isna(row["tau_high"]):
         return "no interval"
-    sign = (row["tau_low"] > 0) - (row["tau_high"] < 0)
-    said = {1: "positive", -1: "negative", 0: "its sign is open"}[int(sign)]
+    said = {1: "positive", -1: "negative", 0: "its sign is open"}[interval_sign(row)]
     return f"95 % interval {_number(row['tau_low'])} to {_number(row['tau_high'])}: {said}"
 
 
