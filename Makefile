@@ -4,7 +4,7 @@ PYTHON ?= python3
 SHELL := /bin/bash
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help setup study quick test test-faults test-determinism reliability lint bench publish verify audit
+.PHONY: help setup study quick test test-all reliability lint bench publish verify audit
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 26
@@ -18,14 +18,11 @@ study: setup ## run the whole study: results/tables, results/figures, results/re
 quick: setup ## run the same study, small, in a few minutes: results/quick
 	snakemake --configfile config/quick.yaml
 
-test: lint ## run the linters and all tests
+test: lint ## run the linters and the tests that end in minutes
 	pytest -q
 
-test-faults: setup ## run the tests of faults with all their moments, in some minutes
-	pytest -q -m 'not nightly' tests/faults
-
-test-determinism: setup ## run the quick study of all networks twice, and compare to the bit
-	pytest -q -m nightly
+test-all: lint ## run all tests, in hours: every kill, a cluster, all remotes, simulations at full size
+	pytest -q -m ''
 
 reliability: setup ## write the table of docs/reliability.md from the tests
 	pytest -q --collect-only --reliability

@@ -18,6 +18,8 @@ def pytest_sessionfinish(session):
     """Said below all else, and of every reason but those above."""
     result = yield
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is None:  # a process of pytest-xdist, which hands its reports on
+        return result
     reasons = {report.longrepr[2].removeprefix("Skipped: ") for report in reporter.stats.get("skipped", [])}
     unknown = sorted(reason for reason in reasons if not reason.startswith(NOT_IN_CI))
     if os.environ.get("CI") and unknown:

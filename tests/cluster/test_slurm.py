@@ -1,5 +1,6 @@
 """The small study on a real SLURM cluster, through the profile that is shipped."""
 
+import pytest
 import yaml
 
 GPU = "gres:gpu:1"
@@ -11,6 +12,7 @@ def asked(job: dict[str, str]) -> tuple[str, ...]:
     return job["Partition"], job.get("TresPerJob", ""), job["TimeLimit"], memory
 
 
+@pytest.mark.slow
 def test_results_are_those_of_a_local_run_to_the_bit(clustered, finished):
     assert clustered.run.code == 0, clustered.run.output
     paths = [path.relative_to(finished.folder) for path in (finished.folder / "results").rglob("*")]
@@ -19,17 +21,20 @@ def test_results_are_those_of_a_local_run_to_the_bit(clustered, finished):
     assert [path for path in compared if clustered.study.read(path) != finished.read(path)] == []
 
 
+@pytest.mark.slow
 def test_a_job_that_trains_or_measures_asks_for_one_gpu(clustered):
     assert len(clustered.of("measure")) == 18
     assert {asked(job) for job in clustered.of("measure")} == {("gpu", GPU, "00:30:00", 2000)}
     assert {asked(job)[:2] for job in clustered.of("train")} == {("gpu", GPU)}
 
 
+@pytest.mark.slow
 def test_no_other_job_asks_for_a_gpu_and_tables_and_figures_are_no_jobs_of_slurm(clustered):
     assert {asked(job)[:3] for job in clustered.of("prepare")} == {("cpu", "", "00:30:00")}
     assert len(clustered.jobs) == sum(len(clustered.of(rule)) for rule in ("prepare", "train", "measure"))
 
 
+@pytest.mark.slow
 def test_a_cancelled_job_is_submitted_again_for_more_time_and_memory(clustered):
     jobs = clustered.of("train")  # the second time may be before the first of a shard whose data came later
     [comment] = [job["Comment"] for job in jobs if job["JobId"] == clustered.cancelled]
@@ -43,6 +48,7 @@ def test_a_cancelled_job_is_submitted_again_for_more_time_and_memory(clustered):
     assert f"SLURM-job '{clustered.cancelled}' failed, SLURM status is: 'CANCELLED'" in clustered.run.output
 
 
+@pytest.mark.slow
 def test_a_job_that_slurm_kills_for_its_memory_says_so_and_is_submitted_again_for_more(clustered):
     jobs = sorted(clustered.of("prepare"), key=lambda job: asked(job)[3])
     assert [(job["JobState"], asked(job)[3]) for job in jobs[:2]] == [("FAILED", 100)] * 2

@@ -15,7 +15,7 @@ IDLE = "Nothing to be done"
 ONE = {"only": "fcnn", **{f"measures.{name}.protocols": [] for name in ("worst_case", "average_case", "hessian")}}
 
 
-@pytest.fixture(params=["local", "ssh", "s3"])
+@pytest.fixture(params=["local", *(pytest.param(name, marks=pytest.mark.slow) for name in ("ssh", "s3"))])
 def remote(request) -> Remote:
     return request.getfixturevalue(request.param)
 
@@ -51,6 +51,7 @@ def test_a_clone_that_pulls_has_nothing_to_compute_and_what_it_changes_costs_its
     assert not {"fetch", "prepare"} & set(jobs)
 
 
+@pytest.mark.slow
 def test_a_clone_that_pulls_nothing_computes_the_same_numbers_to_the_bit(versioned, tmp_path):
     """`dvc repro` from nothing."""
     clone = versioned.clone(tmp_path / "other" / "project")
@@ -79,6 +80,7 @@ def test_a_clone_that_pulls_nothing_computes_the_same_numbers_to_the_bit(version
     assert "Data and pipelines are up to date." in clone.dvc("status").output
 
 
+@pytest.mark.slow
 def test_an_experiment_with_another_radius_measures_it_and_skips_what_it_does_not_touch(repository):
     before = json.loads(repository.read("results/tables/metrics.json"))
     run = repository.dvc("exp", "run", "-S", "config/config.yaml:measures.average_case.on.fcnn.rho=[0.2]")

@@ -86,9 +86,9 @@ def experiment_on_a_branch(study: Study) -> str:
     return said
 
 
-OFTEN = (stage_by_stage, snakemake_and_commit, experiment_in_a_copy, experiment_from_the_queue)
-SLOW = (repro, repro_forced, downstream, without_commit, snakemake_and_repro, experiment, experiment_on_a_branch)
-WAYS = [*OFTEN, *(pytest.param(way, marks=pytest.mark.slow) for way in SLOW)]
+SLOW = (repro_forced, stage_by_stage, downstream, without_commit, snakemake_and_commit, snakemake_and_repro)
+SLOW += (experiment, experiment_in_a_copy, experiment_from_the_queue, experiment_on_a_branch)
+WAYS = [repro, *(pytest.param(way, marks=pytest.mark.slow) for way in SLOW)]
 
 
 def measured(said: str) -> set[str]:
@@ -147,6 +147,7 @@ def wide(repository, local) -> Study:
     return repository
 
 
+@pytest.mark.slow
 def test_between_two_versions_nothing_is_computed(wide):
     for version in ("narrow", "wide"):
         wide.git("checkout", version)
@@ -154,6 +155,7 @@ def test_between_two_versions_nothing_is_computed(wide):
         assert_nothing_is_left(wide)
 
 
+@pytest.mark.slow
 def test_a_clone_without_results_pulls_what_it_needs_and_computes_nothing(wide, local, tmp_path):
     clone = wide.clone(tmp_path / "third" / "project")
     local.add(clone)
@@ -192,6 +194,7 @@ def test_an_older_version_can_be_gone_on_from_with_all_that_was_measured_since(w
     assert_nothing_is_left(wide)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", [("checkout",), ("pull",)])
 @pytest.mark.fault(
     fault="dvc checkout or pull where finished work is not in DVC yet", sees="DVC refuses; nothing finished is lost"
@@ -206,6 +209,7 @@ def test_finished_work_that_dvc_does_not_have_is_not_overwritten(wide, command):
     assert run.code != 0
 
 
+@pytest.mark.slow
 def test_pulling_a_part_leaves_snakemake_what_is_missing_alone(wide, local, tmp_path):
     clone = wide.clone(tmp_path / "third" / "project")
     local.add(clone)

@@ -78,6 +78,7 @@ def _marked(path: str, how: str):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("path", "how"), [pytest.param(*case, marks=_marked(*case)) for case in CASES])
 def test_the_job_that_reads_a_damaged_file_names_it_and_makes_nothing(damaged, path, how):
     (run,) = (run for call, run in zip(CALLS, damaged[1], strict=True) if (path, how) in call)
@@ -90,6 +91,7 @@ def test_the_job_that_reads_a_damaged_file_names_it_and_makes_nothing(damaged, p
     assert line.endswith(": delete it and rerun")
 
 
+@pytest.mark.slow
 def test_a_damaged_file_that_was_deleted_is_made_again_to_the_bit(damaged, finished):
     """What the last call asked for, and did not get, is made with it."""
     study, _ = damaged

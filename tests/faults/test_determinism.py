@@ -1,4 +1,4 @@
-"""The same numbers however the work is cut into jobs; on all networks, in minutes, by `make test-determinism`."""
+"""The same numbers however the work is cut into jobs; on all networks by `make test-all`."""
 
 import pandas as pd
 import pytest
@@ -23,7 +23,7 @@ def test_another_size_of_shards_gives_the_same_tables(undisturbed, tmp_path):
 LAST = "results/quick/sharpness/report/gat/report_pga/rho-0.1/seeds-000-007.parquet"
 
 
-@pytest.mark.nightly
+@pytest.mark.slow
 def test_all_networks_give_the_same_tables_twice(fresh, tmp_path):
     """From nothing: on one core and on two, in another folder, order and cut into jobs, with other hashes of texts."""
     first, second = (fresh(tmp_path / name, {}) for name in ("first", "second"))

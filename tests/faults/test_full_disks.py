@@ -37,11 +37,11 @@ def small_disk(folder: Path, kibibytes: int):
         ),
         pytest.param(
             *("results/tables", 4, "results/tables/runs.parquet", "OSError: [Errno 28] "),
-            marks=pytest.mark.fault(fault="the disk is full when a table is written", sees=SEES),
+            marks=[pytest.mark.slow, pytest.mark.fault(fault="the disk is full when a table is written", sees=SEES)],
         ),
         pytest.param(
             *("data/raw", 64, RAW, "OSError: no source of abalone could be used; tried directory "),
-            marks=pytest.mark.fault(fault="the disk is full when data are fetched", sees=SEES),
+            marks=[pytest.mark.slow, pytest.mark.fault(fault="the disk is full when data are fetched", sees=SEES)],
         ),
     ],
 )
@@ -61,6 +61,7 @@ def test_a_full_disk_leaves_nothing_half_written(undisturbed, tmp_path, folder, 
         assert differing(study, undisturbed) == []
 
 
+@pytest.mark.slow
 @pytest.mark.fault(
     fault="the disk is full when a run is started", sees="`[Errno 28] No space left on device: '.snakemake'`"
 )

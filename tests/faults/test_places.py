@@ -70,7 +70,7 @@ def trained(run: Run) -> list[str]:
 
 @root
 @pytest.mark.fault(fault="a folder that cannot be written", sees="`[Errno 30] Read-only file system: '.snakemake'`")
-@pytest.mark.parametrize("look", [[], ["-n"]])
+@pytest.mark.parametrize("look", [[], pytest.param(["-n"], marks=pytest.mark.slow)])
 def test_a_read_only_folder_is_refused_in_one_line(nothing, look):
     subprocess.run(["mount", "--bind", nothing.folder, nothing.folder], check=True)
     try:
@@ -82,6 +82,7 @@ def test_a_read_only_folder_is_refused_in_one_line(nothing, look):
     assert_ends_in(run, r"\[Errno 30\] Read-only file system: '\.snakemake'")
 
 
+@pytest.mark.slow
 @pytest.mark.fault(fault="the clock is set back: all that is made is of tomorrow", sees="the study goes on as ever")
 def test_a_clock_that_is_set_back_changes_nothing(undisturbed, tmp_path):
     study = undisturbed.copy(tmp_path / "project")
@@ -94,6 +95,7 @@ def test_a_clock_that_is_set_back_changes_nothing(undisturbed, tmp_path):
     assert study.plan(*ONE_CORE).idle
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not ROOT, reason="only root may become another user")
 @pytest.mark.fault(fault="another user takes a copy of the study", sees="the study goes on, to the same bits")
 def test_another_user_gets_the_same_numbers(undisturbed):

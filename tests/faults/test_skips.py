@@ -16,20 +16,21 @@ MODULES = {  # by what a module's tests need
 
 
 @pytest.mark.parametrize(
-    ("ci", "needed", "said"),
+    ("ci", "needed", "processes", "said"),
     [
-        ("true", MODULES, "failed: CI is set, and tests were skipped: no chromium; no such package"),
-        ("true", ["GPU"], None),
-        ("", MODULES, None),
+        ("true", MODULES, 0, "failed: CI is set, and tests were skipped: no chromium; no such package"),
+        ("true", MODULES, 2, "failed: CI is set, and tests were skipped: no chromium; no such package"),
+        ("true", ["GPU"], 0, None),
+        ("", MODULES, 0, None),
     ],
-    ids=["unknown", "known", "elsewhere"],
+    ids=["unknown", "unknown to one of two processes", "known", "elsewhere"],
 )
-def test_a_skip_fails_the_run_in_ci_unless_its_reason_is_known(tmp_path, ci, needed, said):
+def test_a_skip_fails_the_run_in_ci_unless_its_reason_is_known(tmp_path, ci, needed, processes, said):
     for name in needed:
         (tmp_path / f"test_{name.split()[-1]}.py").write_text(f"import pytest\n{MODULES[name]}")
     (tmp_path / "test_sound.py").write_text("def test_sound():\n    pass\n")
     places = {"cwd": tmp_path, "env": {**os.environ, "CI": ci, "PYTHONPATH": str(TESTS)}}
-    command = [sys.executable, "-m", "pytest", "-q", "--color=no", "-p", "skips"]
+    command = [sys.executable, "-m", "pytest", "-q", "--color=no", "-p", "skips", "-n", str(processes)]
     done = subprocess.run(command, capture_output=True, text=True, **places)
     last = done.stdout.splitlines()[-1]
     assert f"1 passed, {len(needed)} skipped" in done.stdout

@@ -38,7 +38,8 @@ def bench(tmp_path):
         yield bench
 
 
-@pytest.mark.parametrize("topics", [COMPUTE, pytest.param(SNAKEMAKE, marks=pytest.mark.slow)], ids=" ".join)
+@pytest.mark.slow
+@pytest.mark.parametrize("topics", [COMPUTE, SNAKEMAKE], ids=" ".join)
 def test_the_benchmarks_run(raw, tmp_path, topics):
     """And compare like with like: each topic that compares two ways holds their losses against each other first."""
     folder, *_ = [raw(name).parent for name in ("abalone", "fashion_mnist", "cora")]
@@ -53,6 +54,7 @@ def test_the_benchmarks_run(raw, tmp_path, topics):
     assert all(f"\n{what}," in machine for what in ("processor", "cores", "versions", "date"))
 
 
+@pytest.mark.slow
 def test_a_profile_says_where_all_of_the_time_goes(raw, tmp_path):
     folder, *_ = [raw(name).parent for name in ("abalone", "fashion_mnist", "cora")]
     done = python("benchmarks", "profile", "--smoke", "--raw", folder, "--output", tmp_path)

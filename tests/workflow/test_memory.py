@@ -9,6 +9,7 @@ LIMIT = 16 * 2**30  # bytes; torch alone maps 5 GB
 CHECKPOINT = "results/checkpoints/report/fcnn/seeds-000-001.safetensors"
 
 
+@pytest.mark.slow
 @pytest.mark.fault(
     fault="a job cannot get the memory that it needs",
     sees="`out of memory: give this job more, or less at a time (seeds_per_job, stacked): ...`; `--retries` tries on",

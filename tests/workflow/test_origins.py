@@ -73,7 +73,7 @@ LOST = {
 }
 
 
-@pytest.mark.parametrize("lost", ["removed", "of another study"])
+@pytest.mark.parametrize("lost", ["removed", pytest.param("of another study", marks=pytest.mark.slow)])
 @pytest.mark.parametrize(("changes", "jobs"), LOST.values(), ids=LOST)
 @pytest.mark.fault(
     fault="Snakemake's records are lost, or are those of other results", sees="what is out of date is made again"
@@ -96,7 +96,9 @@ def test_a_dry_run_says_what_a_result_was_made_from(study):
     assert re.search(r"seeds-000-001\.safetensors: made from pool\.training\.optimiser\.lr [0-9.]+, wanted 0\.1", said)
 
 
-@pytest.mark.parametrize("arguments", [("--touch",), ("--cleanup-metadata", "results/tables/tau.csv")])
+@pytest.mark.parametrize(
+    "arguments", [("--touch",), pytest.param(("--cleanup-metadata", "results/tables/tau.csv"), marks=pytest.mark.slow)]
+)
 def test_no_call_of_snakemake_makes_an_outdated_result_current(study, arguments):
     study.configure({"published.report_pga.gat.tau": -0.2})
     jobs = {"tau_table": 1, "metrics": 1, "report": 1}
@@ -125,6 +127,7 @@ def test_results_copied_from_another_machine_are_taken_or_made_again_by_what_the
     assert study.plan().jobs == {"measure": 1, **TABLES}
 
 
+@pytest.mark.slow
 def test_a_run_with_a_progress_bar_is_a_run(study):
     study.configure({"published.report_pga.gat.tau": -0.2})
     run = study.snakemake("--logger", "rich", "--cores", "1", "tables")
@@ -156,6 +159,7 @@ def test_a_part_is_marked_and_is_not_published(study):
     assert not (study.folder / "docs").exists()
 
 
+@pytest.mark.slow
 def test_a_whole_study_is_published_with_its_records(study):
     """The same study, as config/config.yaml itself: nothing is trained or measured again."""
     config = study.folder / "config/config.yaml"
@@ -182,6 +186,7 @@ def test_a_whole_study_is_published_with_its_records(study):
 # Shared disks
 
 
+@pytest.mark.slow
 def test_what_a_run_writes_follows_the_umask(finished, tmp_path):
     study = finished.copy(tmp_path / "project")
     for name in ("results", "logs", ".snakemake", "data/raw"):
@@ -193,6 +198,7 @@ def test_what_a_run_writes_follows_the_umask(finished, tmp_path):
     assert modes == {"0o664"}
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may become another user")
 @pytest.mark.fault(
     fault="the second user of a group goes on in a study of the first one's", sees="it goes on, or a line says why not"

@@ -123,7 +123,13 @@ def parts(plan, position: int) -> set[str]:
     return {re.sub(r"(\.[a-z_]+)+$", "", path.split("/")[position]) for path in paths}
 
 
-@pytest.mark.parametrize(("change", "jobs", "where"), CHANGES.values(), ids=CHANGES)
+OFTEN = {"a radius more", "a measure's code", "a table that is gone", "the time of every file"}
+CASES = [
+    pytest.param(*case, id=name, marks=[] if name in OFTEN else pytest.mark.slow) for name, case in CHANGES.items()
+]
+
+
+@pytest.mark.parametrize(("change", "jobs", "where"), CASES)
 def test_a_change_remakes_what_depends_on_it_and_nothing_else(study, change, jobs, where):
     """In a copy of the study, which has moved."""
     change(study)
@@ -134,7 +140,12 @@ def test_a_change_remakes_what_depends_on_it_and_nothing_else(study, change, job
 
 
 @pytest.mark.parametrize(
-    ("package", "jobs"), [("torch", PREPARE), ("matplotlib", {"report": 1}), ("snakemake", NOTHING)]
+    ("package", "jobs"),
+    [
+        ("torch", PREPARE),
+        pytest.param("matplotlib", {"report": 1}, marks=pytest.mark.slow),
+        pytest.param("snakemake", NOTHING, marks=pytest.mark.slow),
+    ],
 )
 def test_another_version_of_a_package_remakes_what_imports_it(study, other_version, package, jobs):
     other_version(study.folder, package, "999.1")

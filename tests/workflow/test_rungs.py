@@ -9,6 +9,7 @@ from scipy import stats
 
 SHIPPED = yaml.safe_load((Path(__file__).parents[2] / "studies/hammoud2023/ladder.yaml").read_text())
 POOLS = ("fcnn", "gat")
+pytestmark = pytest.mark.slow
 MINI = {
     "pathvars.results": "results/ladder",
     "seeds": 3,

@@ -137,6 +137,7 @@ def test_a_second_call_has_nothing_to_do(finished):
     assert finished.plan().idle
 
 
+@pytest.mark.slow
 def test_once_more_from_nothing_in_another_order_gives_the_same_bytes(finished, again):
     computed = [path for path in finished.run.outputs if path.startswith("results/sharpness")]
     assert computed != [path for path in again.run.outputs if path.startswith("results/sharpness")]
