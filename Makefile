@@ -38,8 +38,8 @@ bench: setup ## measure how fast all is, on a quiet machine: benchmarks/results
 	snakemake data
 	python -m benchmarks
 
-# Of figures the SVG. What lies in the folder intel_xeon of docs/results is of another run, and stays.
-publish: setup ## copy the finished study's tables and figures to docs/results
+# Of figures the SVG.
+publish: setup ## copy the finished study's tables and figures to docs/results, and its answer into README.md
 	@python -m adaptive_sharpness.cli verify --complete || \
 	{ echo "publish: got results that do not fit, wanted a finished study: make study" >&2; exit 1; }
 	mkdir -p docs/results
@@ -48,6 +48,7 @@ publish: setup ## copy the finished study's tables and figures to docs/results
 	cp results/tables/*.csv results/tables/*.csv.sha256 results/tables/runs.parquet* docs/results/
 	cp -r results/figures docs/results/
 	find docs/results '(' -name '*.pdf' -o -name '*.pdf.sha256' -o -name '.snakemake_timestamp' ')' -delete
+	python docs/readme.py
 
 verify: setup ## hold all results, here and published, against this code and config
 	python -m adaptive_sharpness.cli verify

@@ -169,8 +169,11 @@ def test_a_whole_study_is_published_with_its_records(study):
     run = whole.snakemake("--cores", "1")
     assert (run.code, run.jobs) == (0, TABLES), run.output
     assert "part" not in pd.read_csv(study.folder / "results/tables/tau.csv")
-    shutil.copy(ROOT / "Makefile", study.folder)
+    (study.folder / "docs").mkdir()
+    for name in ("Makefile", "README.md", "docs/readme.py"):
+        shutil.copy(ROOT / name, study.folder / name)
     assert call(study, "make", "-o", "setup", "publish").code == 0
+    assert study.read("README.md") != (ROOT / "README.md").read_bytes()  # it has this study's answer
     published = study.folder / "docs/results"
     assert study.read("docs/results/tau.csv.sha256") == study.read("results/tables/tau.csv.sha256")
     assert not [path for path in published.rglob("*") if ".pdf" in path.suffixes]
