@@ -19,7 +19,7 @@ NETWORKS = ("fcnn", "lenet5", "gat")
 TAU = {  # what a page calls a run: its table of taus
     "ladder": HAMMOUD / "ladder/tau.csv",
     "study": STUDY / "tau.csv",
-    "study, Intel Xeon": STUDY / "intel_xeon/tau.csv",
+    "study, Intel Xeon": ROOT / "docs/processors/intel_xeon.csv",
     "extended": HAMMOUD / "extended/tau.csv",
 }
 WAYS = {  # what a page calls a way to train and to measure: its protocol and measure

@@ -81,10 +81,9 @@ def headline(path: Path) -> pd.DataFrame:
     return table[table["headline"]] if "headline" in table else table
 
 
-TABLES = [headline(path) for folder in (STUDY, HAMMOUD) for path in sorted(folder.rglob("*.csv"))]
-TAU, XEON, LADDER, EXTENDED = (
-    headline(path / "tau.csv") for path in (STUDY, STUDY / "intel_xeon", HAMMOUD / "ladder", HAMMOUD / "extended")
-)
+XEON = headline(ROOT / "docs/processors/intel_xeon.csv")
+TAU, LADDER, EXTENDED = (headline(path / "tau.csv") for path in (STUDY, HAMMOUD / "ladder", HAMMOUD / "extended"))
+TABLES = [XEON, *(headline(path) for folder in (STUDY, HAMMOUD) for path in sorted(folder.rglob("*.csv")))]
 ELSEWHERE = yaml.safe_load((HAMMOUD.parent / "ladder.yaml").read_text(encoding="utf-8"))["replicates"]["elsewhere"]
 KEYS = ["protocol", "pool", "measure", "rho"]
 
