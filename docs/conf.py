@@ -1,0 +1,75 @@
+"""Sphinx builds the site from the pages of this folder and from the package's docstrings."""
+
+import re
+import sys
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+
+from docutils import nodes
+from docutils.utils.math.latex2mathml import tex2mathml
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))  # the reference is that of this checkout
+
+from adaptive_sharpness import __version__  # noqa: E402
+
+project = "adaptive-sharpness"
+release = version = __version__
+author = "the authors of adaptive-sharpness"
+copyright = author
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+exclude_patterns = ["_build", "_generated", "results"]
+
+myst_enable_extensions = ["colon_fence", "dollarmath"]
+myst_heading_anchors = 3
+
+# Every reference must resolve, aside from what signatures say of torch, numpy, ... and of private modules: that has no page here.
+nitpicky = True
+nitpick_ignore_regex = [("py:.*", r"(?!adaptive_sharpness\.).*|.*\._.*")]
+
+autodoc_inherit_docstrings = False  # or torch's own would be shown, whose references end here
+autodoc_member_order = "bysource"
+autodoc_default_options = {"members": True, "show-inheritance": True}
+autodoc_typehints_format = "short"
+autodoc_preserve_defaults = True
+napoleon_numpy_docstring = False
+default_role = "code"  # in docstrings `name` is code
+
+html_theme = "furo"
+html_title = "adaptive-sharpness"
+html_copy_source = False
+html_math_renderer = "mathml"
+
+
+def setup(app) -> dict:
+    """Write the tables that are made at build, and say how a formula is shown."""
+    made = HERE / "tables.py"
+    if made.exists():
+        spec = spec_from_file_location("tables", made)
+        module = module_from_spec(spec)
+        spec.loader.exec_module(module)
+        module.write(HERE / "_generated")
+    app.connect("autodoc-process-docstring", _escape, priority=400)  # before napoleon, which writes markup
+    # Browsers show MathML themselves: no script to load, from nowhere.
+    app.add_html_math_renderer("mathml", (_inline_formula, None), (_formula, None))
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def _escape(app, what, name, entity, options, lines: list[str]) -> None:
+    """Escape in place what reStructuredText would take for markup: |w|, [P, *shape], p_j; neither code nor examples."""
+    in_example = False
+    for position, line in enumerate(lines):
+        in_example = line.strip() != "" and (in_example or line.lstrip().startswith(">>>"))
+        if not in_example:
+            parts = re.split("(`[^`]*`)", line)
+            lines[position] = "".join(part if part[:1] == "`" else re.sub(r"([*|]|_\b)", r"\\\1", part) for part in parts)
+
+
+def _inline_formula(translator, node: nodes.math) -> None:
+    translator.body.append(tex2mathml(node.astext()))
+    raise nodes.SkipNode
+
+
+def _formula(translator, node: nodes.math_block) -> None:
+    translator.body.append(tex2mathml(node.astext(), as_block=True))
+    raise nodes.SkipNode
