@@ -132,6 +132,10 @@ def module(kind: str, name: str, folder: str | Path = "plugins") -> ModuleType:
 
     Raises:
         ValueError: see `resolve`.
+
+    Example:
+        >>> module("measures", "worst_case").__name__
+        'adaptive_sharpness.measures.worst_case'
     """
     path = file(kind, name, folder)
     own = path.is_relative_to(PACKAGE)
@@ -152,6 +156,10 @@ def file(kind: str, name: str, folder: str | Path = "plugins") -> Path | None:
 
     Raises:
         ValueError: if nothing has this name, or the package and the user both have it.
+
+    Example:
+        >>> file("measures", "hessian").name, file("losses", "mse_loss")
+        ('hessian.py', None)
     """
     mine, theirs = (_files(place).get(name) for place in _places(kind, folder))
     if mine and theirs:
@@ -177,6 +185,10 @@ def all_names(kind: str, folder: str | Path = "plugins") -> list[str]:
     """Return all names that `resolve` knows: of the package, of the user, and of torch.
 
     Args: as in `resolve`.
+
+    Example:
+        >>> "hessian" in all_names("measures"), "mse_loss" in all_names("losses")
+        (True, True)
     """
     return [*names(kind, folder), *torch_names(kind)]
 
@@ -249,7 +261,12 @@ def options(kind: str, name: str, folder: str | Path = "plugins") -> dict[str, P
 
 
 def docstring(path: Path) -> str:
-    """Return the docstring of a Python file, empty where it has none, without running it."""
+    """Return the docstring of a Python file, empty where it has none, without running it.
+
+    Example:
+        >>> docstring(PACKAGE / "architectures" / "gat.py").split(" (")[0]
+        "The report's graph attention network"
+    """
     return ast.get_docstring(parse(path)) or ""
 
 
@@ -258,6 +275,10 @@ def parse(path: Path) -> ast.Module:
 
     Raises:
         ValueError: if it is no Python; one line that says where.
+
+    Example:
+        >>> parse(PACKAGE / "initialisations" / "glorot.py").body[-1].name
+        'glorot'
     """
     return _parsed(path, path.stat().st_mtime_ns)
 

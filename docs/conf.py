@@ -23,7 +23,7 @@ exclude_patterns = ["_build", "_generated", "results"]
 myst_enable_extensions = ["colon_fence", "dollarmath"]
 myst_heading_anchors = 3
 
-# Every reference must resolve, aside from what signatures say of torch, numpy, ... and of private modules: that has no page here.
+# Every reference must resolve; what signatures say of torch, numpy, ... and of private modules has no page here.
 nitpicky = True
 nitpick_ignore_regex = [("py:.*", r"(?!adaptive_sharpness\.).*|.*\._.*")]
 
@@ -62,7 +62,8 @@ def _escape(app, what, name, entity, options, lines: list[str]) -> None:
         in_example = line.strip() != "" and (in_example or line.lstrip().startswith(">>>"))
         if not in_example:
             parts = re.split("(`[^`]*`)", line)
-            lines[position] = "".join(part if part[:1] == "`" else re.sub(r"([*|]|_\b)", r"\\\1", part) for part in parts)
+            text = (part if part[:1] == "`" else re.sub(r"([*|]|_\b)", r"\\\1", part) for part in parts)
+            lines[position] = "".join(text)
 
 
 def _inline_formula(translator, node: nodes.math) -> None:

@@ -22,6 +22,10 @@ def build(widths: Sequence[int] = (10, 64, 64, 1), activation: str = "ReLU", out
 
     Raises:
         ValueError: if there are fewer than two widths.
+
+    Example:
+        >>> sum(value.numel() for value in build().parameters())  # 11 * 64 + 65 * 64 + 65
+        4929
     """
     if len(widths) < 2:
         raise ValueError(f"got {len(widths)} widths, wanted at least inputs and outputs")

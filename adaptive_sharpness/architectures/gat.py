@@ -32,6 +32,10 @@ def build(
 
     Raises:
         ValueError: if there is no layer.
+
+    Example:
+        >>> sum(value.numel() for value in build().parameters())  # 1433 * 8 + 3 * 8, then 8 * 7 + 3 * 7
+        11565
     """
     if layers < 1:
         raise ValueError(f"got {layers} layers, wanted at least 1")

@@ -21,6 +21,10 @@ def build(
 
     Returns:
         A network from images [n, 1, 28, 28] to logits [n, classes].
+
+    Example:
+        >>> sum(value.numel() for value in build().parameters())  # 336 + 9696 of the blocks, 131328 + 32896 + 1290
+        175546
     """
     (low, high), (first, second) = channels, widths
     return nn.Sequential(

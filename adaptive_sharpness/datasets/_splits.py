@@ -29,6 +29,12 @@ class Split:
 
         Returns:
             Outputs, [n, ...].
+
+        Example:
+            >>> inputs, targets = torch.tensor([[1.0], [5.0]]), torch.zeros(2, 1)
+            >>> rows = Rows(inputs, targets, shift=torch.tensor(1.0), scale=torch.tensor(2.0))
+            >>> rows.apply(lambda inputs: 10 * inputs, torch.tensor([1])).item()  # 10 (5 - 1) / 2
+            20.0
         """
         raise NotImplementedError(f"{type(self).__name__} does not say how to apply a network")
 
@@ -40,6 +46,11 @@ class Split:
 
         Returns:
             Indices, each [at most size] int64, on the split's device.
+
+        Example:
+            >>> rows = Rows(torch.zeros(5, 1), torch.zeros(5, 1), shift=torch.tensor(0.0), scale=torch.tensor(1.0))
+            >>> [part.tolist() for part in rows.parts(2)]
+            [[0, 1], [2, 3], [4]]
         """
         return torch.arange(len(self), device=self.targets.device).split(size)
 
@@ -53,11 +64,23 @@ class Split:
 
         Returns:
             The loss, a scalar.
+
+        Example:
+            >>> inputs, targets = torch.tensor([[1.0], [3.0]]), torch.zeros(2, 1)
+            >>> rows = Rows(inputs, targets, shift=torch.tensor(0.0), scale=torch.tensor(1.0))
+            >>> rows.loss(torch.nn.functional.mse_loss, lambda inputs: inputs, torch.arange(2)).item()  # of 1^2 and 3^2
+            5.0
         """
         return function(self.apply(network, index), self.targets[index])
 
     def to(self, device: torch.device) -> "Split":
-        """The same split on another device."""
+        """The same split on another device.
+
+        Example:
+            >>> rows = Rows(torch.zeros(5, 1), torch.zeros(5, 1), shift=torch.tensor(0.0), scale=torch.tensor(1.0))
+            >>> rows.to(torch.device("meta")).inputs.device.type
+            'meta'
+        """
         return replace(self, **{f.name: getattr(self, f.name).to(device) for f in fields(self)})
 
     def within(self, hops: int) -> "Split":
@@ -65,6 +88,12 @@ class Split:
 
         Raises:
             ValueError: if the data set is no graph.
+
+        Example:
+            >>> rows = Rows(torch.zeros(5, 1), torch.zeros(5, 1), shift=torch.tensor(0.0), scale=torch.tensor(1.0))
+            >>> rows.within(2)
+            Traceback (most recent call last):
+            ValueError: hops: got 2, wanted none: the data set is no graph
         """
         raise ValueError(f"hops: got {hops}, wanted none: the data set is no graph")
 
@@ -73,6 +102,11 @@ class Split:
 
         Raises:
             ValueError: if there are fewer than n, or n is below 1.
+
+        Example:
+            >>> rows = Rows(torch.zeros(5, 1), torch.zeros(5, 1), shift=torch.tensor(0.0), scale=torch.tensor(1.0))
+            >>> len(rows.first(2))
+            2
         """
         if not 1 <= n <= len(self):
             raise ValueError(f"limit: got {n} examples, wanted 1 to {len(self)}")
@@ -96,6 +130,14 @@ class Rows(Split):
     scale: Tensor
 
     def apply(self, network: Callable[..., Tensor], index: Tensor) -> Tensor:
+        """The network's outputs for some rows, of (inputs[index] - shift) / scale; see `Split.apply`.
+
+        Example:
+            >>> inputs, targets = torch.tensor([[1.0], [5.0]]), torch.zeros(2, 1)
+            >>> rows = Rows(inputs, targets, shift=torch.tensor(1.0), scale=torch.tensor(2.0))
+            >>> rows.apply(lambda inputs: inputs, torch.arange(2)).tolist()
+            [[0.0], [2.0]]
+        """
         return network((self.inputs[index] - self.shift) / self.scale)
 
     def _keep(self, n: int) -> "Rows":
@@ -119,10 +161,24 @@ class Nodes(Split):
     targets: Tensor
 
     def apply(self, network: Callable[..., Tensor], index: Tensor) -> Tensor:
+        """The network's outputs for some nodes of this split, from the whole graph; see `Split.apply`.
+
+        Example:
+            >>> x, edge_index = torch.tensor([[1.0], [2.0], [3.0]]), torch.tensor([[0], [1]])
+            >>> nodes = Nodes(x, edge_index, nodes=torch.tensor([2, 0]), targets=torch.tensor([1, 0]))
+            >>> nodes.apply(lambda x, edge_index: 10 * x, torch.tensor([0])).item()  # node 2 is the split's first
+            30.0
+        """
         return network(self.x, self.edge_index)[self.nodes[index]]
 
     def parts(self, size: int) -> Sequence[Tensor]:
-        """All nodes in one part: the whole graph is gone through for any of them, whatever the size."""
+        """All nodes in one part: the whole graph is gone through for any of them, whatever the size.
+
+        Example:
+            >>> nodes = Nodes(torch.zeros(3, 1), torch.tensor([[0], [1]]), torch.tensor([2, 0]), torch.tensor([1, 0]))
+            >>> [part.tolist() for part in nodes.parts(1)]
+            [[0, 1]]
+        """
         return super().parts(len(self))
 
     def within(self, hops: int) -> "Nodes":
@@ -135,6 +191,12 @@ class Nodes(Split):
 
         Returns:
             The split on the smaller graph.
+
+        Example:
+            >>> path = torch.tensor([[0, 1, 2], [1, 2, 3]])
+            >>> nodes = Nodes(torch.arange(4.0)[:, None], path, nodes=torch.tensor([3]), targets=torch.tensor([0]))
+            >>> nodes.within(1).x.tolist()  # node 3, and node 2 which has an edge to it
+            [[2.0], [3.0]]
         """
         from torch_geometric.utils import k_hop_subgraph  # takes two seconds, which other data sets need not wait for
 
@@ -176,11 +238,24 @@ class Dataset:
 
     @property
     def splits(self) -> dict[str, Split]:
-        """All splits by name."""
+        """All splits by name.
+
+        Example:
+            >>> rows = Rows(torch.zeros(5, 1), torch.zeros(5, 1), shift=torch.tensor(0.0), scale=torch.tensor(1.0))
+            >>> list(Dataset(rows, rows, {"shifted": rows}).splits)
+            ['train', 'test', 'shifted']
+        """
         return {"train": self.train, "test": self.test, **self.further}
 
     def first(self, train: int | None = None, test: int | None = None) -> "Dataset":
-        """The first examples of each split, of the further ones as many as of test; None keeps all."""
+        """The first examples of each split, of the further ones as many as of test; None keeps all.
+
+        Example:
+            >>> rows = Rows(torch.zeros(5, 1), torch.zeros(5, 1), shift=torch.tensor(0.0), scale=torch.tensor(1.0))
+            >>> few = Dataset(rows, rows).first(train=2)
+            >>> len(few.train), len(few.test)
+            (2, 5)
+        """
         few = {name: train if name == "train" else test for name in self.splits}
         return self._of({n: s if few[n] is None else s.first(few[n]) for n, s in self.splits.items()})
 
@@ -189,6 +264,14 @@ class Dataset:
 
         Args:
             path: the file to write.
+
+        Example:
+            >>> from tempfile import TemporaryDirectory
+            >>> rows = Rows(torch.ones(5, 1), torch.zeros(5, 1), shift=torch.tensor(0.0), scale=torch.tensor(1.0))
+            >>> with TemporaryDirectory() as folder:
+            ...     Dataset(rows, rows.first(2)).save(f"{folder}/rows.safetensors")
+            ...     [path.name for path in Path(folder).iterdir()]
+            ['rows.safetensors']
         """
         tensors = {}
         for name, split in self.splits.items():
@@ -202,7 +285,16 @@ class Dataset:
 
     @classmethod
     def read(cls, path: str | Path) -> "Dataset":
-        """Read what `save` wrote; a field that another split lacks is the training split's."""
+        """Read what `save` wrote; a field that another split lacks is the training split's.
+
+        Example:
+            >>> from tempfile import TemporaryDirectory
+            >>> rows = Rows(torch.ones(5, 1), torch.zeros(5, 1), shift=torch.tensor(0.0), scale=torch.tensor(1.0))
+            >>> with TemporaryDirectory() as folder:
+            ...     Dataset(rows, rows.first(2)).save(f"{folder}/rows.safetensors")
+            ...     Dataset.read(f"{folder}/rows.safetensors").test.inputs.tolist()
+            [[1.0], [1.0]]
+        """
         with safe_open(path, "pt") as file:
             known = json.loads(file.metadata()["dataset"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}

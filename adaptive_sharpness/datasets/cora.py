@@ -28,13 +28,23 @@ CLASSES = (
 
 
 def load(raw: Path) -> Dataset:
-    """Raw 0/1 features, nodes 0..139 for training (20 a class) and 1708..2707 for testing.
+    r"""Raw 0/1 features, nodes 0..139 for training (20 a class) and 1708..2707 for testing.
 
     Args:
         raw: the folder that holds the files of one of the two forms.
 
     Returns:
         The graph with 2708 nodes and 10556 directed edges (5278 undirected ones).
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     _ = Path(folder, "cora.content").write_text("".join(f"{paper} 1 0 Theory\n" for paper in range(2708)))
+        ...     _ = Path(folder, "cora_planetoid_order.txt").write_text(" ".join(map(str, range(2708))))
+        ...     _ = Path(folder, "cora.cites").write_text("0 1\n1 2\n")
+        ...     dataset = load(Path(folder))
+        >>> len(dataset.train), len(dataset.test), dataset.train.edge_index.tolist()  # both directions, by target
+        (140, 1000, [[1, 0, 2, 1], [0, 1, 1, 2]])
     """
     planetoid = (raw / "ind.cora.graph").exists()
     x, y, edge_index = _read_planetoid(raw) if planetoid else _read_original(raw)
@@ -53,6 +63,11 @@ def digest(x: np.ndarray, y: np.ndarray, edge_index: np.ndarray) -> str:
 
     Returns:
         The sha256 over x (uint8), y and edge_index (little-endian int64), in hexadecimal.
+
+    Example:
+        >>> of_bytes = hashlib.sha256(bytes([1]) + bytes([2, *[0] * 7]) + bytes(16)).hexdigest()
+        >>> digest(np.array([[1]]), np.array([2]), np.array([[0], [0]])) == of_bytes
+        True
     """
     parts = (x.astype(np.uint8), y.astype("<i8"), edge_index.astype("<i8"))
     return hashlib.sha256(b"".join(part.tobytes() for part in parts)).hexdigest()
@@ -112,5 +127,10 @@ def unpickle(data: bytes):
 
     Raises:
         pickle.UnpicklingError: if the pickle asks for any other name.
+
+    Example:
+        >>> unpickle(pickle.dumps([1, 2])), unpickle(pickle.dumps(print))
+        Traceback (most recent call last):
+        _pickle.UnpicklingError: a Cora file asks for builtins.print, which no such file needs: refused
     """
     return _Unpickler(io.BytesIO(data), encoding="latin1").load()

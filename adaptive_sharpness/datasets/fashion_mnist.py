@@ -19,6 +19,18 @@ def load(raw: Path) -> Dataset:
 
     Returns:
         60000 training and 10000 test images, targets in 0..9.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> def idx(*sizes):
+        ...     return bytes([0, 0, 8, len(sizes)]) + b"".join(size.to_bytes(4, "big") for size in sizes)
+        >>> with TemporaryDirectory() as folder:
+        ...     for part, n in (("train", 3), ("t10k", 2)):
+        ...         _ = Path(folder, f"{part}-images-idx3-ubyte").write_bytes(idx(n, 28, 28) + bytes([7]) * n * 28 * 28)
+        ...         _ = Path(folder, f"{part}-labels-idx1-ubyte").write_bytes(idx(n) + bytes([9]) * n)
+        ...     dataset = load(Path(folder))
+        >>> dataset.train.targets.tolist(), list(dataset.test.inputs.shape), dataset.test.shift.item()
+        ([9, 9, 9], [2, 1, 28, 28], 7.0)
     """
     pixels = read_image_file(str(raw / "train-images-idx3-ubyte")).double()
     shift, scale = pixels.mean().float(), pixels.std(correction=0).float()

@@ -9,4 +9,11 @@ def layers_own(network: nn.Module, draw: Generator) -> None:
     Args:
         network: left as it is.
         draw: not used, the layers have drawn already.
+
+    Example:
+        >>> network = nn.Linear(2, 1)
+        >>> before = network.weight.tolist()
+        >>> layers_own(network, Generator())
+        >>> network.weight.tolist() == before
+        True
     """

@@ -14,6 +14,12 @@ def xavier_uniform(network: nn.Module, draw: Generator) -> None:
 
     Raises:
         ValueError: if the network has no such layer.
+
+    Example:
+        >>> network = nn.Conv2d(12, 12, 5)
+        >>> xavier_uniform(network, Generator().manual_seed(0))
+        >>> bool(0.099 < network.weight.abs().max() <= 0.1), bool(network.bias.any())  # sqrt(6 / (300 + 300))
+        (True, False)
     """
     layers = [layer for layer in network.modules() if isinstance(layer, nn.Linear | nn.modules.conv._ConvNd)]
     if not layers:

@@ -31,7 +31,13 @@ class Point:
     step: Tensor
 
     def where(self, mask: Tensor, other: "Point") -> "Point":
-        """This point where the mask is true, else the other, problem by problem."""
+        """This point where the mask is true, else the other, problem by problem.
+
+        Example:
+            >>> one, other = (Point({}, torch.full((2,), loss), {}, torch.zeros(2)) for loss in (1.0, 2.0))
+            >>> one.where(torch.tensor([True, False]), other).loss.tolist()
+            [1.0, 2.0]
+        """
         if mask.all() or not mask.any():  # as in most steps, and nothing need be copied
             return self if mask.all() else other
         return Point(
@@ -42,7 +48,14 @@ class Point:
         )
 
     def or_better(self, other: "Point") -> "Point":
-        """The other where its loss is higher, or no number: what cannot be compared must not be hidden."""
+        """The other where its loss is higher, or no number: what cannot be compared must not be hidden.
+
+        Example:
+            >>> one = Point({}, torch.tensor([1.0, 3.0]), {}, torch.zeros(2))
+            >>> other = Point({}, torch.tensor([2.0, 0.0]), {}, torch.zeros(2))
+            >>> one.or_better(other).loss.tolist()
+            [2.0, 3.0]
+        """
         return other.where((other.loss > self.loss) | other.loss.isnan(), self)
 
 
@@ -58,6 +71,12 @@ def at(loss: Loss, centre: Parameters, delta: Parameters, step: int = 0, *, last
 
     Returns:
         The point.
+
+    Example:
+        >>> w = {"w": torch.tensor([[3.0]], dtype=torch.float64)}
+        >>> point = at(lambda weights: weights["w"].square().sum(1), w, {"w": torch.ones_like(w["w"])})
+        >>> point.loss.item(), point.gradient["w"].item()  # (3 + 1)^2, and its slope
+        (16.0, 8.0)
     """
     weights = {name: (value + delta[name]).detach() for name, value in centre.items()}
     if last:
@@ -89,6 +108,14 @@ def pga(loss: Loss, centre: Parameters, ball: LInf | L2, start: Point, *, steps:
 
     Returns:
         The best point met after a step.
+
+    Example:
+        >>> def loss(weights):
+        ...     return weights["w"].square().sum(1)
+        >>> w = {"w": torch.ones(1, 1, dtype=torch.float64)}
+        >>> start = at(loss, w, {"w": torch.zeros_like(w["w"])})
+        >>> pga(loss, w, LInf(w, rho=0.5), start, steps=5, rate=0.1).loss.item()  # (1 + 0.5)^2
+        2.25
     """
     point, best = start, None
     for step in range(1, steps + 1):
@@ -118,6 +145,14 @@ def apgd(loss: Loss, centre: Parameters, ball: LInf | L2, start: Point, *, steps
 
     Returns:
         The best point met.
+
+    Example:
+        >>> def loss(weights):
+        ...     return weights["w"].square().sum(1)
+        >>> w = {"w": torch.ones(1, 1, dtype=torch.float64)}
+        >>> start = at(loss, w, {"w": torch.zeros_like(w["w"])})
+        >>> apgd(loss, w, LInf(w, rho=0.5), start, steps=5).loss.item()  # (1 + 0.5)^2
+        2.25
     """
     eta, halved = torch.full_like(start.loss, 2 * ball.rho), torch.zeros_like(start.loss, dtype=torch.bool)
     previous = point = best = start
@@ -149,6 +184,10 @@ def checkpoints(steps: int) -> list[int]:
 
     Returns:
         Numbers of steps, increasing.
+
+    Example:
+        >>> checkpoints(100)
+        [22, 41, 57, 70, 80, 87, 93, 99]
     """
     before, percent, found = 0, 22, []
     while percent <= 100:

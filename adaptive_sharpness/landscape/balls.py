@@ -15,18 +15,32 @@ def norm(values: Parameters) -> Tensor:
     """The 2-norm of each problem's vector, over all names, [P].
 
     Summed in float64: in float32 the square of a small gradient, of a saturated network say, would be 0.
+
+    Example:
+        >>> norm({"a": torch.tensor([[3.0]]), "b": torch.tensor([[4.0]])}).item()
+        5.0
     """
     lengths = [torch.linalg.vector_norm(_flat(value), dim=1, dtype=torch.float64) for value in values.values()]
     return torch.stack(lengths).norm(dim=0).to(next(iter(values.values())))
 
 
 def along(factor: Tensor, values: Parameters) -> Parameters:
-    """Each problem's vector times its factor, [P]."""
+    """Each problem's vector times its factor, [P].
+
+    Example:
+        >>> along(torch.tensor([2.0, 0.5]), {"w": torch.tensor([[1.0], [4.0]])})["w"].tolist()
+        [[2.0], [2.0]]
+    """
     return {name: beside(value, factor) * value for name, value in values.items()}
 
 
 def beside(value: Tensor, numbers: Tensor) -> Tensor:
-    """A number a problem, [P], in the shape that meets a value, [P, *shape]."""
+    """A number a problem, [P], in the shape that meets a value, [P, *shape].
+
+    Example:
+        >>> beside(torch.zeros(2, 3, 4), torch.tensor([5.0, 6.0])).tolist()
+        [[[5.0]], [[6.0]]]
+    """
     return numbers.reshape(-1, *[1] * (value.dim() - 1))
 
 
@@ -55,6 +69,11 @@ class LInf:
 
         Returns:
             Perturbations in the ball.
+
+        Example:
+            >>> ball = LInf({"w": torch.tensor([[1.0, 2.0]])}, rho=0.5)
+            >>> ball.project({"w": torch.tensor([[3.0, -0.25]])})["w"].tolist()
+            [[0.5, -0.25]]
         """
         return {name: value.clamp(self._lower[name], self._bound[name]) for name, value in delta.items()}
 
@@ -66,6 +85,11 @@ class LInf:
 
         Returns:
             Steps.
+
+        Example:
+            >>> ball = LInf({"w": torch.tensor([[1.0, 2.0]])}, rho=0.5)
+            >>> ball.steepest({"w": torch.tensor([[-3.0, 0.1]])})["w"].tolist()
+            [[-1.0, 2.0]]
         """
         # sign(nan) is 0 in torch, which would hide it; this is nan, and the sign of all else that is no subnormal.
         return {
@@ -74,7 +98,13 @@ class LInf:
         }
 
     def uphill(self, gradient: Parameters) -> Parameters:
-        """The gradient in the coordinates in which `project` gives the nearest point: here those of the weights."""
+        """The gradient in the coordinates in which `project` gives the nearest point: here those of the weights.
+
+        Example:
+            >>> ball = LInf({"w": torch.tensor([[1.0, 2.0]])}, rho=0.5)
+            >>> ball.uphill({"w": torch.tensor([[-3.0, 1.0]])})["w"].tolist()
+            [[-3.0, 1.0]]
+        """
         return gradient
 
     def first_order(self, gradient: Parameters) -> Tensor:
@@ -85,6 +115,11 @@ class LInf:
 
         Returns:
             Rises, [P].
+
+        Example:
+            >>> ball = LInf({"w": torch.tensor([[1.0, 2.0]])}, rho=0.5)
+            >>> ball.first_order({"w": torch.tensor([[-3.0, 1.0]])}).item()  # 0.5 (1 * 3 + 2 * 1)
+            2.5
         """
         return self.rho * sum(_flat(self._scale[name] * value).abs_().sum(1) for name, value in gradient.items())
 
@@ -97,6 +132,11 @@ class LInf:
 
         Returns:
             Perturbations.
+
+        Example:
+            >>> ball = LInf({"w": torch.tensor([[1.0, 2.0]])}, rho=0.5)
+            >>> ball.uniform({"w": torch.tensor([[0.0, 100.0]])}, torch.zeros(1))["w"].tolist()
+            [[0.0, 1.0]]
         """
         return self.project(self.random(draws))
 
@@ -108,6 +148,11 @@ class LInf:
 
         Returns:
             Perturbations.
+
+        Example:
+            >>> ball = LInf({"w": torch.tensor([[1.0, 2.0]])}, rho=0.5)
+            >>> ball.random({"w": torch.tensor([[0.0, -100.0]])})["w"].tolist()
+            [[0.0, -1.0]]
         """
         return {name: self._bound[name] * torch.erf(value / math.sqrt(2)) for name, value in draws.items()}
 
@@ -134,6 +179,11 @@ class L2:
 
         Returns:
             Perturbations in the ball.
+
+        Example:
+            >>> ball = L2({"w": torch.tensor([[1.0, 2.0]])}, rho=2.5)
+            >>> ball.project({"w": torch.tensor([[3.0, 8.0]])})["w"].tolist()  # u = (3, 4) has length 5
+            [[1.5, 4.0]]
         """
         moving = {name: torch.where(self._scale[name] > 0, value, 0) for name, value in delta.items()}
         length = norm({name: value / self._positive(name) for name, value in moving.items()})
@@ -151,6 +201,11 @@ class L2:
 
         Returns:
             Steps.
+
+        Example:
+            >>> ball = L2({"w": torch.tensor([[1.0, 1.0, 1.0, 2.0]])}, rho=0.5)
+            >>> ball.steepest({"w": torch.tensor([[2.0, 2.0, 2.0, 1.0]])})["w"].tolist()  # c gradient = (2, 2, 2, 2)
+            [[0.5, 0.5, 0.5, 1.0]]
         """
         scaled = {name: self._scale[name] * value for name, value in gradient.items()}
         length = norm(scaled)
@@ -158,7 +213,12 @@ class L2:
         return {name: self._scale[name] * value for name, value in unit.items()}
 
     def uphill(self, gradient: Parameters) -> Parameters:
-        """The gradient in the coordinates in which `project` gives the nearest point, u = delta / c: c^2 gradient."""
+        """The gradient in the coordinates in which `project` gives the nearest point, u = delta / c: c^2 gradient.
+
+        Example:
+            >>> L2({"w": torch.tensor([[1.0, 2.0]])}, rho=0.5).uphill({"w": torch.tensor([[3.0, 1.0]])})["w"].tolist()
+            [[3.0, 4.0]]
+        """
         return {name: self._scale[name].square() * value for name, value in gradient.items()}
 
     def first_order(self, gradient: Parameters) -> Tensor:
@@ -169,6 +229,11 @@ class L2:
 
         Returns:
             Rises, [P].
+
+        Example:
+            >>> ball = L2({"w": torch.tensor([[1.0, 2.0]])}, rho=0.5)
+            >>> ball.first_order({"w": torch.tensor([[3.0, 2.0]])}).item()  # 0.5 times the length of (3, 4)
+            2.5
         """
         return self.rho * norm({name: self._scale[name] * value for name, value in gradient.items()})
 
@@ -181,6 +246,12 @@ class L2:
 
         Returns:
             Perturbations.
+
+        Example:
+            >>> ball = L2({"w": torch.ones(1, 2)}, rho=10.0)
+            >>> points = ball.uniform({"w": torch.tensor([[3.0, 4.0]])}, torch.tensor([0.25]))
+            >>> points["w"].tolist()  # of length 10 * 0.25^(1/2)
+            [[3.0, 4.0]]
         """
         free = {name: torch.where(self._scale[name] > 0, value, 0) for name, value in draws.items()}
         dimensions = sum(_flat(self._scale[name] > 0).sum(1) for name in draws).clamp(min=1)
@@ -198,6 +269,10 @@ class L2:
 
         Returns:
             Perturbations.
+
+        Example:
+            >>> L2({"w": torch.tensor([[1.0, 2.0]])}, rho=0.5).random({"w": torch.tensor([[1.0, -1.0]])})["w"].tolist()
+            [[0.5, -1.0]]
         """
         return {name: self.rho * self._scale[name] * value for name, value in draws.items()}
 

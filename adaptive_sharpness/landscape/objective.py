@@ -46,6 +46,13 @@ class Objective:
 
         Returns:
             A function from states, by name [P, *shape], to losses, [P].
+
+        Example:
+            >>> objective = Objective(nn.Linear(1, 1, bias=False).eval(), nn.functional.mse_loss)
+            >>> batch = torch.tensor([[1.0], [3.0]]), torch.zeros(2, 1)
+            >>> losses = objective.on([batch, batch])
+            >>> losses({"weight": torch.tensor([[[2.0]], [[1.0]]])}).tolist()  # the means of 4 and 36, of 1 and 9
+            [20.0, 5.0]
         """
         if len(batches) == 1 and not transformed:  # without vmap: on a CPU it slows down convolutions and graphs
             return lambda state: self._one({name: _only(value) for name, value in state.items()}, batches[0])[None]
@@ -67,6 +74,12 @@ class Objective:
 
         Raises:
             ValueError: if the loss is no scalar, or two identical calls differ in it or leave another state behind.
+
+        Example:
+            >>> objective = Objective(nn.Linear(1, 1, bias=False).eval(), torch.sub)
+            >>> objective.check({"weight": torch.tensor([[2.0]])}, (torch.ones(3, 1), torch.zeros(3, 1)))
+            Traceback (most recent call last):
+            ValueError: loss: got shape [3, 1], wanted a scalar tensor: the mean over the batch
         """
         copy = {name: value.detach().clone() for name, value in state.items()}
         cuda = sorted({value.get_device() for value in copy.values() if value.is_cuda})
@@ -96,6 +109,12 @@ class Objective:
 
         Returns:
             The loss.
+
+        Example:
+            >>> objective = Objective(nn.Linear(1, 1, bias=False).eval(), nn.functional.mse_loss)
+            >>> batch = torch.tensor([[1.0], [3.0]]), torch.zeros(2, 1)
+            >>> objective.value({"weight": torch.tensor([[2.0]])}, batch).item()  # the mean of 4 and 36
+            20.0
         """
         return self._one(state, batch)
 
@@ -115,7 +134,12 @@ class Objective:
 
 
 def is_pair(batch: Any) -> bool:
-    """Whether a batch is (input, target), both tensors."""
+    """Whether a batch is (input, target), both tensors.
+
+    Example:
+        >>> is_pair((torch.zeros(2), torch.zeros(2))), is_pair([torch.zeros(2), "label"])
+        (True, False)
+    """
     return isinstance(batch, tuple | list) and len(batch) == 2 and all(isinstance(each, Tensor) for each in batch)
 
 

@@ -10,6 +10,11 @@ def radius(rho: float) -> None:
 
     Raises:
         ValueError: if it is no number, not finite, or negative.
+
+    Example:
+        >>> radius(-1)
+        Traceback (most recent call last):
+        ValueError: rho: got -1, wanted a finite number, at least 0
     """
     if not _is_number(rho) or not 0 <= rho < math.inf:
         raise ValueError(f"rho: got {rho!r}, wanted a finite number, at least 0")
@@ -20,6 +25,11 @@ def whole(name: str, value: int, least: int) -> None:
 
     Raises:
         ValueError: if it is.
+
+    Example:
+        >>> whole("steps", 2.5, least=1)
+        Traceback (most recent call last):
+        ValueError: steps: got 2.5, wanted a whole number, at least 1
     """
     if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
         raise ValueError(f"{name}: got {value!r}, wanted a whole number, at least {least}")
@@ -30,6 +40,11 @@ def one_of(name: str, value: str, choices: Collection[str]) -> None:
 
     Raises:
         ValueError: if it is not.
+
+    Example:
+        >>> one_of("norm", "l3", ("linf", "l2"))
+        Traceback (most recent call last):
+        ValueError: norm: got 'l3', wanted one of linf, l2
     """
     if not isinstance(value, str) or value not in choices:
         raise ValueError(f"{name}: got {value!r}, wanted one of {', '.join(choices)}")
@@ -40,6 +55,11 @@ def step_length(rate: float | None) -> None:
 
     Raises:
         ValueError: if it is no number, not finite, or not above 0.
+
+    Example:
+        >>> step_length(0)
+        Traceback (most recent call last):
+        ValueError: rate: got 0, wanted a finite number above 0, or none
     """
     if rate is not None and (not _is_number(rate) or not 0 < rate < math.inf):
         raise ValueError(f"rate: got {rate!r}, wanted a finite number above 0, or none")

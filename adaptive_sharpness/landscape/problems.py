@@ -35,7 +35,14 @@ class Chunk:
     loss: Callable[[Parameters], Tensor]
 
     def generators(self, seed: int, purpose: str, number: int) -> list[torch.Generator]:
-        """A generator a problem, from (seed, purpose, batch, number): the same for every model."""
+        """A generator a problem, from (seed, purpose, batch, number): the same for every model.
+
+        Example:
+            >>> chunk = Chunk(models=[0, 1], batches=[5, 5], weights={}, scale={}, loss=len)
+            >>> one, other = chunk.generators(0, "restart", 0)
+            >>> torch.equal(torch.rand(3, generator=one), torch.rand(3, generator=other))
+            True
+        """
         return [generator(seed, purpose, batch, number) for batch in self.batches]
 
     def normal(self, draws: Sequence[torch.Generator]) -> Parameters:
@@ -46,6 +53,12 @@ class Chunk:
 
         Returns:
             Numbers, by name, of the weights' shapes, device and dtype.
+
+        Example:
+            >>> chunk = Chunk([0], [0], weights={"w": torch.zeros(1, 10_000)}, scale={}, loss=len)
+            >>> drawn = chunk.normal(chunk.generators(0, "restart", 0))["w"]
+            >>> bool(drawn.mean().abs() < 0.05), bool((drawn.std() - 1).abs() < 0.05)
+            (True, True)
         """
         shapes = {name: value.shape[1:] for name, value in self.weights.items()}
         each = [{n: torch.randn(s, generator=draw, dtype=torch.float64) for n, s in shapes.items()} for draw in draws]
@@ -56,6 +69,12 @@ class Chunk:
 
         Raises:
             NotFinite: naming the first such model and batch.
+
+        Example:
+            >>> chunk = Chunk(models=[0], batches=[3], weights={}, scale={}, loss=len)
+            >>> chunk.require_finite(torch.tensor([math.nan]), "at w")  # doctest: +IGNORE_EXCEPTION_DETAIL
+            Traceback (most recent call last):
+            NotFinite: model 0, batch 3: got a loss of nan at w, wanted a finite number
         """
         for model, batch, loss in zip(self.models, self.batches, losses.tolist(), strict=True):
             if not math.isfinite(loss):
@@ -130,16 +149,34 @@ class Problems:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """(models, batches)."""
+        """(models, batches).
+
+        Example:
+            >>> model, batch = nn.Linear(2, 1).eval(), (torch.zeros(4, 2), torch.zeros(4, 1))
+            >>> Problems([model] * 3, nn.functional.mse_loss, [batch, batch]).shape
+            (3, 2)
+        """
         return self._count, len(self._batches)
 
     @property
     def perturbed(self) -> dict[str, torch.Size]:
-        """The shapes of one model's parameters that are perturbed, by name."""
+        """The shapes of one model's parameters that are perturbed, by name.
+
+        Example:
+            >>> batch = torch.zeros(4, 2), torch.zeros(4, 1)
+            >>> Problems(nn.Linear(2, 1).eval(), nn.functional.mse_loss, batch, perturb="weights").perturbed
+            {'weight': torch.Size([1, 2])}
+        """
         return {name: self._states[name].shape[1:] for name in self._names}
 
     def first(self, batches: int) -> list:
-        """The first batches."""
+        """The first batches.
+
+        Example:
+            >>> batch = torch.zeros(4, 2), torch.zeros(4, 1)
+            >>> len(Problems(nn.Linear(2, 1).eval(), nn.functional.mse_loss, [batch] * 3).first(2))
+            2
+        """
         return self._batches[:batches]
 
     def solve(self, solution: Callable[[Chunk], Mapping[str, Tensor]]) -> dict[str, Tensor]:
@@ -151,6 +188,13 @@ class Problems:
         Returns:
             By the same names, [models, batches, ...], or [batches, ...] where the model was no list; numbers a problem
             as float64 on the CPU.
+
+        Example:
+            >>> model, batch = nn.Linear(1, 1, bias=False).eval(), (torch.tensor([[1.0]]), torch.tensor([[0.0]]))
+            >>> _ = nn.init.constant_(model.weight, 2.0)
+            >>> problems = Problems(model, nn.functional.mse_loss, batch)
+            >>> problems.solve(lambda chunk: {"loss": chunk.loss(chunk.weights)})["loss"].tolist()
+            [4.0]
         """
         found: dict[str, Tensor] = {}
         with self._random_state_kept():  # a loss may draw numbers that make no difference to it

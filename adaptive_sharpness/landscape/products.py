@@ -19,6 +19,13 @@ def scaled_hessian_product(chunk: Chunk) -> tuple[Callable[[np.ndarray], np.ndar
 
     Returns:
         The function, of float64 vectors, and the number of weights.
+
+    Example:
+        >>> weights, c = torch.tensor([[1.0, 1.0]]), torch.tensor([[1.0, 2.0]])
+        >>> chunk = Chunk([0], [0], {"w": weights}, {"w": c}, lambda w: w["w"].square() @ torch.tensor([1.0, 3.0]))
+        >>> product, size = scaled_hessian_product(chunk)  # H = diag(2, 6)
+        >>> product(np.array([1.0, 1.0])).tolist(), size
+        ([2.0, 24.0], 2)
     """
     risk, nothing = _Risk(chunk), torch.zeros(1)
     c = torch.cat([value.flatten() for value in chunk.scale.values()])

@@ -17,6 +17,11 @@ def number(seed: int, purpose: str, *more: int) -> int:
 
     Returns:
         An integer in [0, 2**63), equal on every machine.
+
+    Example:
+        >>> digest = hashlib.sha256(b"(0, 'weights')").digest()
+        >>> number(0, "weights") == int.from_bytes(digest[:8], "little") // 2
+        True
     """
     digest = hashlib.sha256(repr((int(seed), purpose, *map(int, more))).encode()).digest()
     return int.from_bytes(digest[:8], "little") >> 1
@@ -29,6 +34,10 @@ def generator(seed: int, purpose: str, *more: int) -> torch.Generator:
 
     Returns:
         A fresh torch.Generator.
+
+    Example:
+        >>> generator(0, "batches", 3).initial_seed() == number(0, "batches", 3)
+        True
     """
     return torch.Generator().manual_seed(number(seed, purpose, *more))
 
@@ -40,6 +49,13 @@ def default_generator(seed: int, purpose: str) -> Iterator[None]:
     For what accepts no generator: dropout layers, and the default initialisation of layers.
 
     Args: as in `number`.
+
+    Example:
+        >>> before = torch.get_rng_state()
+        >>> with default_generator(0, "dropout"):
+        ...     _ = torch.rand(1)
+        >>> torch.equal(torch.get_rng_state(), before)
+        True
     """
     with torch.random.fork_rng():
         torch.manual_seed(number(seed, purpose))

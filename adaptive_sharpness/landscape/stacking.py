@@ -24,6 +24,11 @@ def outputs(network: nn.Module) -> Callable[[Mapping[str, Tensor], Tensor], Tens
 
     Returns:
         A function from states, by name [P, *shape], and inputs, [P, m, ...], to outputs, [P, m, ...].
+
+    Example:
+        >>> two_networks = {"weight": torch.tensor([[[2.0]], [[3.0]]])}
+        >>> outputs(nn.Linear(1, 1, bias=False))(two_networks, torch.ones(2, 1, 1)).flatten().tolist()
+        [2.0, 3.0]
     """
     if is_layered(network):
         return partial(_layer_by_layer, network)
@@ -38,6 +43,10 @@ def losses(loss: Callable[..., Tensor]) -> Callable[[Tensor, Tensor], Tensor]:
 
     Returns:
         A function from outputs and targets, each [P, m, ...], to losses, [P].
+
+    Example:
+        >>> losses(functional.mse_loss)(torch.tensor([[[1.0]], [[3.0]]]), torch.zeros(2, 1, 1)).tolist()
+        [1.0, 9.0]
     """
     if loss in LOSSES:
         return lambda outputs, targets: loss(outputs, targets, reduction="none").flatten(1).mean(1)
@@ -45,7 +54,12 @@ def losses(loss: Callable[..., Tensor]) -> Callable[[Tensor, Tensor], Tensor]:
 
 
 def is_layered(network: nn.Module) -> bool:
-    """Whether a network is a plain sequence of linear layers and elementwise functions."""
+    """Whether a network is a plain sequence of linear layers and elementwise functions.
+
+    Example:
+        >>> is_layered(nn.Sequential(nn.Linear(2, 2), nn.ReLU())), is_layered(nn.Sequential(nn.Conv2d(1, 1, 3)))
+        (True, False)
+    """
     return type(network) is nn.Sequential and not _hooked(network) and all(map(_is_plain, network))
 
 

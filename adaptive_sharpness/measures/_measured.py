@@ -36,23 +36,44 @@ class Measured:
 
     @property
     def quantities(self) -> dict[str, Tensor]:
-        """All quantities by name, the headline first."""
+        """All quantities by name, the headline first.
+
+        Example:
+            >>> measured = Measured(per_batch=torch.tensor([1.0, 3.0]), further={"trace": torch.tensor([5.0, 7.0])})
+            >>> list(measured.quantities)
+            ['sharpness', 'trace']
+        """
         return {self.headline: self.per_batch, **self.further}
 
     @property
     def sharpness(self) -> float | Tensor:
-        """The mean of the headline quantity over batches, of several models [models]."""
+        """The mean of the headline quantity over batches, of several models [models].
+
+        Example:
+            >>> Measured(per_batch=torch.tensor([1.0, 3.0])).sharpness
+            2.0
+        """
         return _plain(self.per_batch.mean(dim=-1))
 
     @property
     def standard_error(self) -> float | Tensor:
-        """The standard error of the sharpness over batches, nan for one batch; of several models [models]."""
+        """The standard error of the sharpness over batches, nan for one batch; of several models [models].
+
+        Example:
+            >>> Measured(per_batch=torch.tensor([1.0, 3.0])).standard_error  # sqrt(2) / sqrt(2)
+            1.0
+        """
         if self.per_batch.shape[-1] == 1:
             return _plain(torch.full(self.per_batch.shape[:-1], math.nan))
         return _plain(self.per_batch.std(dim=-1) / self.per_batch.shape[-1] ** 0.5)
 
     def diagnostics(self) -> dict[str, Tensor]:
-        """Return what else is known of each batch, by name: losses, and how the search went."""
+        """Return what else is known of each batch, by name: losses, and how the search went.
+
+        Example:
+            >>> Measured(per_batch=torch.tensor([1.0]), base_loss=torch.tensor([4.0])).diagnostics()
+            {'base_loss': tensor([4.])}
+        """
         known = {part.name: getattr(self, part.name) for part in fields(self) if part.name != "per_batch"}
         return {
             name: value

@@ -26,7 +26,12 @@ class Curvature(Measured):
 
     @property
     def trace(self) -> Tensor:
-        """Hutchinson's estimate of the trace."""
+        """Hutchinson's estimate of the trace.
+
+        Example:
+            >>> Curvature(per_batch=torch.tensor([2.0]), further={"trace": torch.tensor([3.0])}).trace.item()
+            3.0
+        """
         return self.further["trace"]
 
 

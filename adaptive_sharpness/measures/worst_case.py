@@ -37,7 +37,15 @@ class WorstCase(Measured):
 
     @property
     def first_order(self) -> Tensor:
-        """The highest rise of the linearised loss in the ball."""
+        """The highest rise of the linearised loss in the ball.
+
+        Example:
+            >>> model, batch = nn.Linear(1, 1, bias=False).eval(), (torch.tensor([[1.0]]), torch.tensor([[0.0]]))
+            >>> _ = nn.init.constant_(model.weight, 2.0)
+            >>> result = worst_case(model, nn.functional.mse_loss, batch, rho=0.5)
+            >>> result.first_order.item()  # rho times w = 2 times the slope 2 w
+            4.0
+        """
         return self.further["first_order"]
 
 

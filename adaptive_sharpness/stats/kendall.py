@@ -38,6 +38,12 @@ class KendallResult:
 
         Returns:
             Both ends; see `bca_interval` for where they are nan.
+
+        Example:
+            >>> found = kendall([1, 2, 3, 4, 5, 6, 7], [2, 1, 3, 4, 7, 6, 5])
+            >>> low, high = found.confidence_interval(resamples=999)
+            >>> -1 <= low < found.statistic <= high <= 1
+            True
         """
         options = {"confidence_level": confidence_level, "seed": seed, "resamples": resamples}
         return bca_interval(self.statistic, tau_of_resamples(self._x, self._y), self.n, **options)

@@ -37,6 +37,12 @@ class PartialKendallResult:
 
         Returns:
             Both ends; see `resampling.bca_interval` for where they are nan.
+
+        Example:
+            >>> found = partial_kendall([1, 2, 3, 4, 5], [2, 1, 4, 3, 5], [1, 3, 2, 5, 4])
+            >>> low, high = found.confidence_interval(resamples=999)
+            >>> -1 <= low < found.statistic < high <= 1
+            True
         """
         if math.isnan(self.statistic):
             return Interval(math.nan, math.nan)
@@ -73,6 +79,10 @@ class GaussianPartialResult:
 
         Returns:
             Both ends; nan where the statistic is, or where it is nan, 1 or -1 without one of the models.
+
+        Example:
+            >>> gaussian_partial_kendall([1, 2, 3, 4], [2, 1, 4, 3], [1, 2, 3, 4]).confidence_interval()
+            Interval(low=nan, high=nan)
         """
         if math.isnan(self.statistic):
             return Interval(math.nan, math.nan)

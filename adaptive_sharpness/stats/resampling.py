@@ -42,6 +42,12 @@ def bca_interval(
     Returns:
         Both ends; nan where the statistic is nan, where it is 1 or -1 (every resample says the same, and BCa is not
         defined), and where BCa is not defined since no model that is left out makes a difference.
+
+    Example:
+        >>> values = np.linspace(-0.5, 0.5, 101)  # the mean is 0, its standard error 0.0292
+        >>> low, high = bca_interval(0.0, lambda positions, axis=-1: values[positions].mean(axis), 101)
+        >>> abs(low + 1.96 * 0.0292) < 0.003, abs(high - 1.96 * 0.0292) < 0.003
+        (True, True)
     """
     if not abs(statistic) <= 1 - 1e-12:
         return Interval(math.nan, math.nan)

@@ -32,7 +32,14 @@ class Attention(GATConv):
         self._kept = Kept(lambda edge_index: {})
 
     def forward(self, x: Tensor, edge_index: Tensor, **others) -> Tensor:
-        """The outputs, [nodes, channels], of features x, [nodes, inputs], and edges, [2, edges] int64."""
+        """The outputs, [nodes, channels], of features x, [nodes, inputs], and edges, [2, edges] int64.
+
+        Example:
+            >>> conv, x = GATConv(3, 2), torch.rand(4, 3)
+            >>> edge_index = torch.tensor([[0, 1, 2], [1, 2, 3]])
+            >>> torch.allclose(Attention(conv)(x, edge_index), conv(x, edge_index), atol=1e-6)
+            True
+        """
         if x.is_cuda or any(value is not None for value in others.values()):
             return super().forward(x, edge_index, **others)
         ends = self._ends(edge_index, len(x))

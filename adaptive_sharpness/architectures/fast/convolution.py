@@ -30,7 +30,14 @@ class PooledConvolution(nn.Sequential):
         super().__init__(nn.Conv2d(inputs, outputs, side), nn.BatchNorm2d(outputs), nn.MaxPool2d(pool))
 
     def forward(self, images: Tensor) -> Tensor:
-        """The outputs, [n, outputs, ...], of images, [n, inputs, height, width]."""
+        """The outputs, [n, outputs, ...], of images, [n, inputs, height, width].
+
+        Example:
+            >>> layer, images = PooledConvolution(1, 2, side=3, pool=2).eval(), torch.rand(4, 1, 8, 8)
+            >>> convolution, norm, pool = layer
+            >>> torch.allclose(layer(images), pool(norm(convolution(images))), atol=1e-6)
+            True
+        """
         convolution, norm, pool = self
         if not norm.training:
             scale, shift = self._affine(norm.running_mean, norm.running_var)

@@ -26,11 +26,25 @@ class SparseLinear(nn.Module):
         self.weight = weight
 
     def reset_parameters(self) -> None:
-        """Draw the weights anew, as torch_geometric's layers do (Glorot & Bengio 2010, eq. 16)."""
+        """Draw the weights anew, as torch_geometric's layers do (Glorot & Bengio 2010, eq. 16).
+
+        Example:
+            >>> layer = SparseLinear(nn.Parameter(torch.zeros(300, 300)))
+            >>> layer.reset_parameters()
+            >>> bool(0.0999 < layer.weight.abs().max() <= 0.1)  # sqrt(6 / (300 + 300))
+            True
+        """
         nn.init.xavier_uniform_(self.weight)
 
     def forward(self, x: Tensor) -> Tensor:
-        """The outputs, [n, outputs], of inputs x, [n, inputs]."""
+        """The outputs, [n, outputs], of inputs x, [n, inputs].
+
+        Example:
+            >>> weight, x = torch.arange(20.0)[None], torch.zeros(1, 20)
+            >>> x[0, 3] = 2
+            >>> SparseLinear(nn.Parameter(weight))(x).item()
+            6.0
+        """
         if x.is_cuda or x.requires_grad or x.is_inference():
             return nn.functional.linear(x, self.weight)
         matrix = _MATRIX.of(x)
@@ -49,7 +63,13 @@ class Kept:
         self._seen: tuple[Tensor | None, int, object] = None, 0, None
 
     def of(self, tensor: Tensor) -> object:
-        """What is made from this tensor."""
+        """What is made from this tensor.
+
+        Example:
+            >>> kept, x = Kept(lambda tensor: tensor.sum().item()), torch.ones(3)
+            >>> kept.of(x), kept.of(x.add_(1))
+            (3.0, 6.0)
+        """
         if tensor.is_inference():  # which does not count its changes
             return self._make(tensor)
         if self._seen[0] is not tensor or self._seen[1] != tensor._version:
@@ -73,17 +93,32 @@ class Matrix:
 
     @cached_property
     def rows(self) -> Tensor:
-        """In CSR form."""
+        """In CSR form.
+
+        Example:
+            >>> Matrix(torch.tensor([[0.0, 2.0]])).rows.values().tolist()
+            [2.0]
+        """
         with warnings.catch_warnings(action="ignore", category=UserWarning):  # that torch calls it beta
             return self._dense.to_sparse_csr()
 
     def times(self, dense: Tensor) -> Tensor:
-        """The product with a dense matrix, [m, k]."""
+        """The product with a dense matrix, [m, k].
+
+        Example:
+            >>> Matrix(torch.tensor([[0.0, 2.0]])).times(torch.tensor([[1.0], [3.0]])).item()
+            6.0
+        """
         return self.rows @ dense
 
     @cached_property
     def transposed(self) -> "Matrix":
-        """The transpose, of which this is the transpose."""
+        """The transpose, of which this is the transpose.
+
+        Example:
+            >>> Matrix(torch.tensor([[0.0, 2.0]])).transposed.times(torch.tensor([[1.0]])).tolist()
+            [[0.0], [2.0]]
+        """
         return self._transposed or Matrix(self._dense.t(), self)
 
 
@@ -103,11 +138,22 @@ class Selection:
 
     @cached_property
     def transposed(self) -> "Sums":
-        """The transpose, which sums the rows that were chosen from one."""
+        """The transpose, which sums the rows that were chosen from one.
+
+        Example:
+            >>> chosen = Selection(torch.tensor([0, 0]), 2)
+            >>> chosen.transposed.times(torch.tensor([[1.0], [2.0]])).tolist()
+            [[3.0], [0.0]]
+        """
         return Sums(self)
 
     def times(self, dense: Tensor) -> Tensor:
-        """The chosen rows of a matrix, [m, k]."""
+        """The chosen rows of a matrix, [m, k].
+
+        Example:
+            >>> Selection(torch.tensor([2, 0]), 3).times(torch.tensor([[1.0], [2.0], [3.0]])).tolist()
+            [[3.0], [1.0]]
+        """
         return dense.index_select(0, self.index)
 
 
@@ -123,7 +169,12 @@ class Sums:
         self._rows: dict[torch.dtype, Tensor] = {}
 
     def times(self, dense: Tensor) -> Tensor:
-        """The sums of rows of a matrix, [n, k]."""
+        """The sums of rows of a matrix, [n, k].
+
+        Example:
+            >>> Sums(Selection(torch.tensor([1, 0, 1]), 2)).times(torch.tensor([[1.0], [2.0], [4.0]])).tolist()
+            [[2.0], [5.0]]
+        """
         if dense.dtype not in self._rows:
             self._rows[dense.dtype] = self._csr(dense.dtype)
         return self._rows[dense.dtype] @ dense
@@ -143,6 +194,12 @@ class Product(torch.autograd.Function):
     Args:
         dense: B, [m, k].
         matrix: A, [n, m]. No tensor, since torch.func knows no sparse ones; it has `times` and `transposed`.
+
+    Example:
+        >>> dense = torch.ones(3, 1, requires_grad=True)
+        >>> Product.apply(dense, Selection(torch.tensor([2, 2]), 3)).sum().backward()
+        >>> dense.grad.tolist()  # row 2 was chosen twice
+        [[0.0], [0.0], [2.0]]
     """
 
     @staticmethod
