@@ -29,7 +29,15 @@ class Block(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
     def canonical(self) -> dict[str, Any]:
-        """Return what the block says without what is default, its keys sorted: equal for settings that are equal."""
+        """Return what the block says without what is default, its keys sorted: equal for settings that are equal.
+
+        Example:
+            >>> class Stop(Block):
+            ...     tolerance: float = 0.05
+            ...     max_epochs: int
+            >>> Stop(tolerance=0.05, max_epochs=3).canonical()
+            {'max_epochs': 3}
+        """
         return sorted_keys(self.model_dump(exclude_defaults=True))
 
 
@@ -40,17 +48,34 @@ class OpenBlock(Block):
 
     @property
     def options(self) -> dict[str, Any]:
-        """All keys that the class does not know."""
+        """All keys that the class does not know.
+
+        Example:
+            >>> class Optimiser(OpenBlock):
+            ...     name: str
+            >>> Optimiser(name="SGD", lr=0.1).options
+            {'lr': 0.1}
+        """
         return dict(self.model_extra or {})
 
 
 def wanted(text: str, **constraints):
-    """Return a field that says what is wanted in it, as the line about a wrong value will."""
+    """Return a field that says what is wanted in it, as the line about a wrong value will.
+
+    Example:
+        >>> wanted("A number above 0", gt=0).description
+        'A number above 0'
+    """
     return Field(description=text, **constraints)
 
 
 def sorted_keys(value: Any) -> Any:
-    """Return a value whose mappings have their keys sorted: Snakemake compares parameters as texts."""
+    """Return a value whose mappings have their keys sorted: Snakemake compares parameters as texts.
+
+    Example:
+        >>> sorted_keys({"b": 1, "a": [{"d": 2, "c": 3}]})
+        {'a': [{'c': 3, 'd': 2}], 'b': 1}
+    """
     if isinstance(value, dict):
         return {key: sorted_keys(value[key]) for key in sorted(value)}
     return [sorted_keys(entry) for entry in value] if isinstance(value, list) else value

@@ -9,7 +9,15 @@ from adaptive_sharpness.study.config.study import Study
 
 
 def measure_lines(study: Study) -> Iterator[str]:
-    """Yield a line about each thing that is wrong with a measure."""
+    """Yield a line about each thing that is wrong with a measure.
+
+    Example:
+        >>> from adaptive_sharpness.study.config.measures import MeasureSettings
+        >>> measure = MeasureSettings(on={"gta": {}})
+        >>> study = Study.model_construct(measures={"hessian": measure}, protocols={"report": {"gat": None}})
+        >>> next(measure_lines(study))
+        "measures.hessian.on.gta: got 'gta', wanted one of gat (did you mean gat?)"
+    """
     for measure, block in study.measures.items():
         where = f"measures.{measure}"
         for pool in block.on:

@@ -51,6 +51,10 @@ class MeasureSettings(OpenBlock):
 
         Returns:
             A mapping of which `Measurement` can be made, if nothing is missing; without the radii.
+
+        Example:
+            >>> MeasureSettings(batches=5, vectors=9, on={"gat": {"batches": 20}}).on_pool("hessian", "gat")
+            {'estimator': 'hessian', 'batches': 20, 'batch_size': 64, 'seed': 0, 'options': {'vectors': 9}}
         """
         keys = ("estimator", "batches", "batch_size", "seed", "stacked")
         closer = self.on[pool]

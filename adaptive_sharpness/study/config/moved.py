@@ -20,6 +20,10 @@ def moved_keys(config: Mapping[str, Any]) -> Iterator[str]:
 
     Yields:
         KEY: got a key of the old layout, wanted ...
+
+    Example:
+        >>> list(moved_keys({"rho": [0.1]}))
+        ['rho: got a key of the old layout, wanted measures.MEASURE.on.POOL.rho']
     """
     if "rho" in config:
         yield _line("rho", "measures.MEASURE.on.POOL.rho")

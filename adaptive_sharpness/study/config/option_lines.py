@@ -12,7 +12,12 @@ from adaptive_sharpness.study.config.messages import short, unknown
 
 
 def among(where: str, name: str, allowed: Iterable[str]) -> Iterator[str]:
-    """Yield a line if a name is none of those that are allowed."""
+    """Yield a line if a name is none of those that are allowed.
+
+    Example:
+        >>> list(among("only", "fcn", ["fcnn", "gat"])), list(among("only", "gat", ["fcnn", "gat"]))
+        (["only: got 'fcn', wanted one of fcnn, gat (did you mean fcnn?)"], [])
+    """
     if name not in allowed:
         yield unknown(where, name, allowed)
 
@@ -22,6 +27,10 @@ def named(where: str, kind: str, name: str, folder: str) -> Iterator[str]:
 
     Raises:
         ValueError: if its file is no Python, or lacks its function; one line that names the file.
+
+    Example:
+        >>> list(named("pool.architecture", "architectures", "cnn", "plugins"))
+        ["pool.architecture: got 'cnn', wanted one of fcnn, gat, lenet5 (did you mean fcnn?)"]
     """
     allowed = plugins.all_names(kind, folder)
     yield from among(where, name, allowed)
@@ -53,6 +62,11 @@ def with_options(
 
     Yields:
         KEY: got ..., wanted ...
+
+    Example:
+        >>> where = "measures.hessian"
+        >>> list(with_options(where, where, "measures", "hessian", {"vectors": 1.5}, "plugins"))
+        ['measures.hessian.vectors: got 1.5, wanted a whole number, at least 0']
     """
     lines = list(named(place, kind, name, folder))
     yield from lines
@@ -75,7 +89,12 @@ def with_options(
 
 
 def spellable(where: str, options: Mapping[str, Any]) -> Iterator[str]:
-    """Yield a line if options could not be written down beside what is made with them."""
+    """Yield a line if options could not be written down beside what is made with them.
+
+    Example:
+        >>> list(spellable("options", {"slope": 0.1})), len(list(spellable("options", {"slope": math.nan})))
+        ([], 1)
+    """
     try:
         json.dumps(options, sort_keys=True, allow_nan=False)
     except (TypeError, ValueError):

@@ -17,6 +17,13 @@ def lacking(study: Study, wholes: Iterable[Study]) -> Iterator[str]:
 
     Yields:
         A few words about each lack, such as "10 of 50 models of report/gat"; nothing for a whole study.
+
+    Example:
+        >>> from adaptive_sharpness.study.config.pools import PoolSettings
+        >>> protocols = {"report": {"gat": PoolSettings.model_construct()}}
+        >>> few, whole = (Study.model_construct(seeds=n, protocols=protocols, measures={}) for n in (10, 50))
+        >>> list(lacking(few, [whole]))
+        ['10 of 50 models of report/gat']
     """
     models, measurements, wanted_models, wanted_measurements = _models(study), _measurements(study), {}, {}
     for whole in wholes:

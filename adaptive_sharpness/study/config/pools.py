@@ -67,6 +67,12 @@ class PoolSettings(Block):
 
         Returns:
             A mapping of which `PoolSettings` can be made again.
+
+        Example:
+            >>> training = {"optimiser": {"name": "SGD", "lr": 0.1}, "batch_size": 64, "stop": {"max_epochs": 3}}
+            >>> pool = PoolSettings(dataset="cora", initialisation="glorot", loss="nll_loss", training=training, hops=2)
+            >>> pool.for_training("gat")["training"], pool.for_training("gat")["architecture"]  # 64 is the default
+            ({'optimiser': {'lr': 0.1, 'name': 'SGD'}, 'stop': {'max_epochs': 3}}, 'gat')
         """
         named = self.model_copy(update={"architecture": self.architecture or pool, "hops": None, "seeds": None})
         return named.canonical()

@@ -53,6 +53,11 @@ def read_settings(config: Mapping[str, Any], files: Iterable[str] = ()) -> Study
 
     Raises:
         ValueError: where the config is wrong, or a plug-in that it names; one line.
+
+    Example:
+        >>> read_settings({"rho": [0.1]})
+        Traceback (most recent call last):
+        ValueError: config: rho: got a key of the old layout, wanted measures.MEASURE.on.POOL.rho
     """
     for path in files:
         read_yaml(path)
@@ -80,10 +85,19 @@ def own_keys(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def merged_files(files: Iterable[str]) -> dict[str, Any]:
-    """Return what config files say, each laid over those before it, as Snakemake does.
+    r"""Return what config files say, each laid over those before it, as Snakemake does.
 
     Raises:
         ValueError: see `read_yaml`.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     files = [Path(folder, "study.yaml"), Path(folder, "quick.yaml")]
+        ...     _ = files[0].write_text("seeds: 50\nonly: gat"), files[1].write_text("seeds: 8")
+        ...     merged_files(files)
+        {'seeds': 8, 'only': 'gat'}
     """
     config: dict[str, Any] = {}
     for path in files:

@@ -72,32 +72,74 @@ class Study(Block):
 
     @property
     def chosen(self) -> list[str]:
-        """What `only` names; nothing means all."""
+        """What `only` names; nothing means all.
+
+        Example:
+            >>> Study.model_construct(only="report/gat, fcnn").chosen
+            ['report/gat', 'fcnn']
+        """
         return [name.strip() for name in self.only.split(",")] if self.only else []
 
     def is_done(self, protocol: str, pool: str) -> bool:
-        """Return whether a pool is done: whether `only` names it, its protocol, or both, or nothing."""
+        """Return whether a pool is done: whether `only` names it, its protocol, or both, or nothing.
+
+        Example:
+            >>> study = Study.model_construct(only="gat")
+            >>> study.is_done("report", "gat"), study.is_done("report", "fcnn")
+            (True, False)
+        """
         return not self.chosen or not {pool, protocol, f"{protocol}/{pool}"}.isdisjoint(self.chosen)
 
     def pools_done(self) -> list[tuple[str, str]]:
-        """Return the protocol and the name of each pool that is done, in order."""
+        """Return the protocol and the name of each pool that is done, in order.
+
+        Example:
+            >>> Study.model_construct(only="gat", protocols={"report": {"fcnn": None, "gat": None}}).pools_done()
+            [('report', 'gat')]
+        """
         return [(name, pool) for name, pools in self.protocols.items() for pool in pools if self.is_done(name, pool)]
 
     def pool_names(self) -> list[str]:
-        """Return the names of all pools, sorted."""
+        """Return the names of all pools, sorted.
+
+        Example:
+            >>> study = Study.model_construct(protocols={"report": {"gat": None}, "other": {"fcnn": None, "gat": None}})
+            >>> study.pool_names()
+            ['fcnn', 'gat']
+        """
         return sorted({name for pools in self.protocols.values() for name in pools})
 
     def seeds_of(self, protocol: str, pool: str) -> int | None:
-        """Return how many models a pool has, of seeds 0 to this number - 1; None where nothing says so."""
+        """Return how many models a pool has, of seeds 0 to this number - 1; None where nothing says so.
+
+        Example:
+            >>> pools = {"fcnn": PoolSettings.model_construct(seeds=8), "gat": PoolSettings.model_construct()}
+            >>> study = Study.model_construct(seeds=50, protocols={"report": pools})
+            >>> study.seeds_of("report", "fcnn"), study.seeds_of("report", "gat")
+            (8, 50)
+        """
         own = self.protocols[protocol][pool].seeds
         return own if own is not None else _of_pool(self.seeds, pool)
 
     def seeds_per_job_of(self, pool: str) -> int:
-        """Return how many models of a pool one job takes; 10 where the config names others alone."""
+        """Return how many models of a pool one job takes; 10 where the config names others alone.
+
+        Example:
+            >>> study = Study.model_construct(seeds_per_job={"gat": 5})
+            >>> study.seeds_per_job_of("gat"), study.seeds_per_job_of("fcnn")
+            (5, 10)
+        """
         return _of_pool(self.seeds_per_job, pool) or FEW
 
     def is_taken(self, measure: str, protocol: str, pool: str) -> bool:
-        """Return whether a measure is taken on a pool."""
+        """Return whether a measure is taken on a pool.
+
+        Example:
+            >>> measure = MeasureSettings(on={"gat": {}}, protocols=["report"])
+            >>> study = Study.model_construct(measures={"hessian": measure})
+            >>> study.is_taken("hessian", "report", "gat"), study.is_taken("hessian", "other", "gat")
+            (True, False)
+        """
         block = self.measures[measure]
         return pool in block.on and (block.protocols is None or protocol in block.protocols)
 

@@ -29,7 +29,7 @@ def plain_values(value: Any) -> Any:
 
 
 def read_yaml(path: str | Path) -> dict:
-    """Return what a config file holds, and refuse what other readers pass over.
+    r"""Return what a config file holds, and refuse what other readers pass over.
 
     Snakemake runs the Python in a file that says `__use_yte__`, and of a key that stands twice YAML keeps the last.
 
@@ -41,6 +41,13 @@ def read_yaml(path: str | Path) -> dict:
 
     Raises:
         ValueError: if there is no such file, it is no YAML, no mapping, or not to be trusted; one line that says where.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     _ = Path(folder, "quick.yaml").write_text("seeds: 8\nonly: gat")
+        ...     read_yaml(Path(folder, "quick.yaml"))
+        {'seeds': 8, 'only': 'gat'}
     """
     try:
         text = Path(path).read_text(encoding="utf-8")

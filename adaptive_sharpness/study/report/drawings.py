@@ -33,17 +33,32 @@ class Drawing:
 
     @property
     def file(self) -> str:
-        """Where the figure lies below results/figures, without its ending."""
+        """Where the figure lies below results/figures, without its ending.
+
+        Example:
+            >>> Drawing("tau_vs_rho", "", "", "report/worst_case", Figure()).file
+            'report/worst_case/tau_vs_rho'
+        """
         return f"{self.folder}/{self.name}".lstrip("/")
 
     @property
     def protocol(self) -> str:
-        """The first part of the folder, empty for a figure of the whole study."""
+        """The first part of the folder, empty for a figure of the whole study.
+
+        Example:
+            >>> Drawing("tau_vs_rho", "", "", "report/worst_case", Figure()).protocol
+            'report'
+        """
         return self.folder.split("/")[0]
 
     @property
     def measure(self) -> str:
-        """The second part of the folder, empty where there is none."""
+        """The second part of the folder, empty where there is none.
+
+        Example:
+            >>> Drawing("tau_vs_rho", "", "", "report/worst_case", Figure()).measure
+            'worst_case'
+        """
         return self.folder.partition("/")[2]
 
 

@@ -80,13 +80,20 @@ def _span(record: Path, records: Path, results: Path) -> tuple[float, float] | N
 
 
 def computing_time(folder: Path) -> str:
-    """Return the time that jobs took, one after the other: the sum of `s` in the benchmarks under a folder.
+    r"""Return the time that jobs took, one after the other: the sum of `s` in the benchmarks under a folder.
 
     Args:
         folder: with Snakemake's benchmarks (.tsv), however deep.
 
     Returns:
         Hours, minutes and seconds, and how many jobs; "unknown" where there is none.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     _ = Path(folder, "one.tsv").write_text("s\n90"), Path(folder, "other.tsv").write_text("s\n30")
+        ...     computing_time(Path(folder))
+        '0 h 2 min 0 s, the sum over 2 jobs'
     """
     jobs = [path for path in sorted(folder.rglob("*.tsv")) if path.stat().st_size]  # an interrupted job leaves none
     tables = [pd.read_csv(path, sep="\t").reindex(columns=["s"]) for path in jobs]

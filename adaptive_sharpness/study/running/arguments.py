@@ -11,7 +11,12 @@ PROFILE = "--workflow-profile"
 
 
 def is_dry(arguments: Sequence[str]) -> bool:
-    """Whether Snakemake is called to look only, by -n, which a run that is alive does not mind."""
+    """Whether Snakemake is called to look only, by -n, which a run that is alive does not mind.
+
+    Example:
+        >>> is_dry(["tables", "-n"]), is_dry(["tables"])
+        (True, False)
+    """
     return any(DRY.fullmatch(each) for each in arguments)
 
 
@@ -26,6 +31,10 @@ def missing_profile(arguments: Sequence[str]) -> str:
 
     Args:
         arguments: those of the command line.
+
+    Example:
+        >>> missing_profile(["--workflow-profile", "profiles/missing"])
+        '--workflow-profile: got profiles/missing, wanted a folder with a config.yaml'
     """
     if any(re.match("-d|--directory", each) for each in arguments):
         return ""  # the path was looked for from a folder that nobody knows any more

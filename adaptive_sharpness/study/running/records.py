@@ -33,7 +33,12 @@ class Origin:
 
     @property
     def recipe(self) -> str:
-        """The digest of all settings and code that made the file, from raw data on: not of what the files hold."""
+        """The digest of all settings and code that made the file, from raw data on: not of what the files hold.
+
+        Example:
+            >>> Origin({"lr": 0.1}).recipe == Origin({"lr": 0.1}, inputs=("ab",)).recipe
+            True
+        """
         return _digest([_plain(self.settings), self.code, self.before])
 
     def difference(self, wanted: "Origin", names: Iterable[str]) -> str:
@@ -61,7 +66,12 @@ class Origin:
 
 
 def before(recipes: Iterable[str]) -> str:
-    """Return the digest of what some files were made from, given the recipe of each, in order."""
+    """Return the digest of what some files were made from, given the recipe of each, in order.
+
+    Example:
+        >>> before(["ab", "cd"]) == hashlib.sha256(b'["ab", "cd"]').hexdigest()
+        True
+    """
     return _digest(list(recipes))
 
 
@@ -71,6 +81,14 @@ def record(paths: Iterable[str | Path], origin: Origin | None = None) -> None:
     Args:
         paths: the files, as a job has just written them; of a folder all files in it.
         origin: what they were made from.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     _ = Path(folder, "tau.csv").write_text("abc")
+        ...     record([folder])
+        ...     Path(folder, "tau.csv.sha256").read_text().split()[:2]  # FIPS 180-2, appendix B.1
+        ['ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad', 'tau.csv']
     """
     said = SAID + json.dumps(asdict(origin or Origin()), sort_keys=True) + "\n"
     for path in _files(paths):
@@ -88,6 +106,13 @@ def verify(paths: Iterable[str | Path]) -> list[str]:
 
     Raises:
         OSError: if a file is not what it was; the message names it and says how to remake it.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     _ = Path(folder, "tau.csv").write_text("abc")
+        ...     verify([Path(folder, "tau.csv")])  # FIPS 180-2, appendix B.1
+        ['ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad']
     """
     hashes = []
     for path in _files(paths):
@@ -99,18 +124,47 @@ def verify(paths: Iterable[str | Path]) -> list[str]:
 
 
 def damaged(paths: Iterable[str | Path]) -> Iterator[str]:
-    """Yield a line about each file that is not what `record` wrote beside it."""
+    """Yield a line about each file that is not what `record` wrote beside it.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     _ = Path(folder, "tau.csv").write_text("abc")
+        ...     record([folder])
+        ...     _ = Path(folder, "tau.csv").write_text("abd")
+        ...     len(list(damaged([folder])))
+        1
+    """
     yield from filter(None, (_damage(path, _line(path)) for path in _files(paths)))
 
 
 def forget(paths: Iterable[str | Path]) -> None:
-    """Remove what stands beside files that a job is about to write: half of one must not pass for a whole one."""
+    """Remove what stands beside files that a job is about to write: half of one must not pass for a whole one.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     _ = Path(folder, "tau.csv").write_text("abc")
+        ...     record([folder])
+        ...     forget([Path(folder, "tau.csv")])
+        ...     [path.name for path in Path(folder).iterdir()]
+        ['tau.csv']
+    """
     for path in map(Path, paths):
         _beside(path).unlink(missing_ok=True)
 
 
 def origin(path: str | Path) -> Origin | None:
-    """Return what a file says that it was made from; None where it says nothing."""
+    """Return what a file says that it was made from; None where it says nothing.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     _ = Path(folder, "tau.csv").write_text("abc")
+        ...     record([folder], Origin({"rho": 0.1}, code="ab"))
+        ...     origin(Path(folder, "tau.csv"))
+        Origin(settings={'rho': 0.1}, code='ab', before='', inputs=())
+    """
     try:
         _, said, *_ = _beside(Path(path)).read_text().splitlines()
         made_from = json.loads(said.removeprefix(SAID))
@@ -120,13 +174,23 @@ def origin(path: str | Path) -> Origin | None:
 
 
 def recipe(path: str | Path) -> str:
-    """Return the recipe of a file by its record; empty where it has none, as raw data have none."""
+    """Return the recipe of a file by its record; empty where it has none, as raw data have none.
+
+    Example:
+        >>> recipe("data/raw/of_no_record.csv")
+        ''
+    """
     said = origin(path)
     return said.recipe if said else ""
 
 
 def recorded_hash(path: str | Path) -> str:
-    """Return the sha256 that stands beside a file, or else that of its contents; empty where there is no file."""
+    """Return the sha256 that stands beside a file, or else that of its contents; empty where there is no file.
+
+    Example:
+        >>> recorded_hash("of_no_file.csv")
+        ''
+    """
     path = Path(path)
     if not path.exists():
         return ""
@@ -134,7 +198,15 @@ def recorded_hash(path: str | Path) -> str:
 
 
 def sha256(path: str | Path) -> str:
-    """The hash of a file's bytes, in hexadecimal digits."""
+    """The hash of a file's bytes, in hexadecimal digits.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     _ = Path(folder, "abc").write_text("abc")
+        ...     sha256(Path(folder, "abc"))  # FIPS 180-2, appendix B.1
+        'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad'
+    """
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

@@ -13,6 +13,15 @@ def forget_the_future(folders: Iterable[Path]) -> None:
 
     Args:
         folders: where to look, however deep; those that do not exist are empty.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     Path(folder, "file").touch()
+        ...     os.utime(Path(folder, "file"), (2**33, 2**33))  # the year 2242
+        ...     forget_the_future([Path(folder)])
+        ...     Path(folder, "file").stat().st_mtime <= time.time()
+        True
     """
     now = time.time()
     for path in (path for folder in folders for path in folder.rglob("*")):

@@ -16,6 +16,12 @@ def answering_rows(tau: pd.DataFrame) -> pd.DataFrame:
     Returns:
         A row a pool's name, in the table's order: the first of the text's protocol with a published tau; where nothing
         is published, the middle radius of the first measure.
+
+    Example:
+        >>> tau = pd.DataFrame({"pool": ["gat"] * 3, "rho": [0.1, 0.2, 0.3], "tau": [0.5, 0.6, 0.7]})
+        >>> tau = tau.assign(protocol="report", measure="hessian", headline=True, published_tau=[None, None, -0.2])
+        >>> answering_rows(tau)["tau"].tolist()
+        [0.7]
     """
     headline = tau[tau["headline"]]
     return pd.DataFrame([answering_row(rows) for _, rows in headline.groupby("pool", sort=False)])
@@ -26,6 +32,11 @@ def answering_row(rows: pd.DataFrame) -> pd.Series:
 
     Args:
         rows: of one pool, of headline quantities.
+
+    Example:
+        >>> rows = pd.DataFrame({"rho": [0.1, 0.2, 0.3], "tau": [0.5, 0.6, 0.7], "published_tau": [None] * 3})
+        >>> answering_row(rows.assign(protocol="report", measure="hessian"))["rho"].item()  # the middle radius
+        0.2
     """
     by_text = rows[rows["protocol"] == TEXT]
     rows = rows if by_text.empty else by_text
@@ -37,7 +48,12 @@ def answering_row(rows: pd.DataFrame) -> pd.Series:
 
 
 def main_protocol(tau: pd.DataFrame) -> str | None:
-    """Return the text's protocol, or else the first of the table; None for a table without rows."""
+    """Return the text's protocol, or else the first of the table; None for a table without rows.
+
+    Example:
+        >>> main_protocol(pd.DataFrame({"protocol": ["notebook", "report"]}))
+        'report'
+    """
     protocols = [] if tau.empty else list(tau["protocol"])
     return TEXT if TEXT in protocols else next(iter(protocols), None)
 
@@ -50,6 +66,11 @@ def settled_sign(tau: pd.DataFrame) -> pd.Series:
 
     Returns:
         1 or -1 where the 95 % interval excludes 0 and p_holm, if there is one, is below 0.05; else 0.
+
+    Example:
+        >>> tau = pd.DataFrame({"tau_low": [0.1, -0.1, -0.5, 0.1], "tau_high": [0.5, 0.1, -0.2, 0.5]})
+        >>> settled_sign(tau.assign(p_holm=[None, None, 0.01, 0.2])).tolist()
+        [1, 0, -1, 0]
     """
     sign = (tau["tau_low"] > 0).astype(int) - (tau["tau_high"] < 0).astype(int)
     return sign.where(tau["p_holm"].isna() | (tau["p_holm"] < LEVEL), 0)
@@ -79,6 +100,11 @@ def metrics(tau: pd.DataFrame) -> dict[str, dict[str, float | None]]:
 
     Returns:
         A mapping from pools to measures to tau; None where tau is unknown.
+
+    Example:
+        >>> tau = pd.DataFrame({"pool": ["gat"], "rho": [0.1], "tau": [0.5], "published_tau": [None]})
+        >>> metrics(tau.assign(protocol="report", measure="hessian", headline=True))
+        {'gat': {'hessian': 0.5}}
     """
     found: dict[str, dict[str, float | None]] = {name: {} for name in tau["pool"].unique()}
     for measure, rows in tau.groupby("measure", sort=False):

@@ -41,29 +41,72 @@ class Comparison:
 
     @cached_property
     def used(self) -> pd.DataFrame:
-        """The models that count: those whose value, test loss and training loss are finite."""
+        """The models that count: those whose value, test loss and training loss are finite.
+
+        Example:
+            >>> models = pd.DataFrame({"seed": [0, 1], "value": [1.0, np.nan], "test_loss": 2.0, "train_loss": 3.0})
+            >>> pool = Comparison("report", "gat", "hessian", np.nan, "trace", False, models, pd.DataFrame(), 1.0)
+            >>> pool.used["seed"].tolist()
+            [0]
+        """
         return usable(self.models)
 
     def column(self, name: str) -> np.ndarray:
-        """Return a column of the models that count, [models] float64."""
+        """Return a column of the models that count, [models] float64.
+
+        Example:
+            >>> models = pd.DataFrame({"seed": [0, 1], "value": [1, np.nan], "test_loss": 2.0, "train_loss": [3, 4]})
+            >>> pool = Comparison("report", "gat", "hessian", np.nan, "trace", False, models, pd.DataFrame(), 1.0)
+            >>> pool.column("train_loss").tolist()
+            [3.0]
+        """
         return self.used[name].to_numpy(dtype=float)
 
     @property
     def value(self) -> np.ndarray:
-        """The quantity of each model that counts, [models]."""
+        """The quantity of each model that counts, [models].
+
+        Example:
+            >>> models = pd.DataFrame({"seed": [0, 1], "value": [1.0, np.nan], "test_loss": 2.0, "train_loss": 3.0})
+            >>> pool = Comparison("report", "gat", "hessian", np.nan, "trace", False, models, pd.DataFrame(), 1.0)
+            >>> pool.value.tolist()
+            [1.0]
+        """
         return self.column("value")
 
     @property
     def test_loss(self) -> np.ndarray:
-        """The test loss of each model that counts, [models]."""
+        """The test loss of each model that counts, [models].
+
+        Example:
+            >>> models = pd.DataFrame({"seed": [0, 1], "value": [1.0, np.nan], "test_loss": 2.0, "train_loss": 3.0})
+            >>> pool = Comparison("report", "gat", "hessian", np.nan, "trace", False, models, pd.DataFrame(), 1.0)
+            >>> pool.test_loss.tolist()
+            [2.0]
+        """
         return self.column("test_loss")
 
     @property
     def test_losses(self) -> np.ndarray:
-        """The losses of all test examples of each model that counts, [models, examples]."""
+        """The losses of all test examples of each model that counts, [models, examples].
+
+        Example:
+            >>> models = pd.DataFrame({"seed": [0, 1], "value": [np.nan, 1.0], "test_loss": 2.0, "train_loss": 3.0})
+            >>> losses = pd.DataFrame([[1.0, 3.0], [1.5, 2.5]], index=[0, 1])
+            >>> pool = Comparison("report", "gat", "hessian", np.nan, "trace", False, models, losses, 1.0)
+            >>> pool.test_losses.tolist()
+            [[1.5, 2.5]]
+        """
         return self.all_test_losses.loc[self.used["seed"]].to_numpy(dtype=float)
 
     @cached_property
     def tau(self) -> KendallResult:
-        """Kendall's tau between value and test loss."""
+        """Kendall's tau between value and test loss.
+
+        Example:
+            >>> models = pd.DataFrame({"seed": range(3), "value": [1, 2, 3], "test_loss": [3, 2, 1], "train_loss": 1.0})
+            >>> pool = Comparison("report", "gat", "hessian", np.nan, "trace", False, models, pd.DataFrame(), 1.0)
+            >>> pool.tau.statistic
+            -1.0
+        """
         return kendall(self.value, self.test_loss)

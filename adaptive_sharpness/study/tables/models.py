@@ -15,6 +15,11 @@ def usable(models: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         Its rows, some left out.
+
+    Example:
+        >>> models = pd.DataFrame({"value": [1.0, np.nan, 3.0], "test_loss": [1.0, 1.0, np.inf], "train_loss": 1.0})
+        >>> usable(models).index.tolist()
+        [0]
     """
     return models[np.isfinite(models[["value", "test_loss", "train_loss"]]).all(axis=1)]
 
@@ -28,6 +33,11 @@ def headline_quantities(table: pd.DataFrame) -> pd.Series:
     Returns:
         A name for each row: that of other models of the measurement; where there is none, that of the measure on the
         same pool, or on any; else "sharpness".
+
+    Example:
+        >>> table = pd.DataFrame({"protocol": "report", "pool": "gat", "measure": "hessian", "rho": [0.1, 0.2]})
+        >>> headline_quantities(table.assign(quantity=["lambda_max", None], headline=True)).tolist()
+        ['lambda_max', 'lambda_max']
     """
     named, found = table[table["headline"] & table["quantity"].notna()], pd.Series(index=table.index, dtype=object)
     for keys in (MEASUREMENT, ["pool", "measure"], ["measure"]):

@@ -26,6 +26,12 @@ def replicates_table(runs: pd.DataFrame, size: int) -> pd.DataFrame:
 
     Raises:
         ValueError: if size is below 3.
+
+    Example:
+        >>> runs = pd.DataFrame({"seed": range(7), "value": range(7), "test_loss": [0, 1, 2, 5, 4, 3, 6]})
+        >>> runs = runs.assign(protocol="report", pool="gat", measure="hessian", rho=0.1, headline=True, train_loss=1.0)
+        >>> replicates_table(runs, size=3)["tau"].tolist()  # seed 6 fills no replicate
+        [1.0, -1.0]
     """
     if size < FEWEST:
         raise ValueError(f"replicates: got {size} models a replicate, wanted at least {FEWEST}")
@@ -57,6 +63,13 @@ def prediction_table(replicates: pd.DataFrame, elsewhere: Mapping[str, Mapping[s
     Returns:
         A row for every number: protocol, pool, measure, rho, number; replicates, mean, sd, lowest, highest; low and
         high, the interval, nan for fewer than 2 replicates; elsewhere (nan where there is none) and inside.
+
+    Example:
+        >>> replicates = pd.DataFrame({"protocol": "report", "pool": "gat", "measure": "hessian", "rho": [0.1, 0.1]})
+        >>> replicates = replicates.assign(tau=[0.1, 0.3], test_loss_mean=1.0, sharpness_mean=1.0)
+        >>> table = prediction_table(replicates, {"gat": {"tau": 0.2}}).set_index("number")
+        >>> table.loc["tau", "high"].round(2).item(), bool(table.loc["tau", "inside"])  # 0.2 + 63.66 sqrt(0.03)
+        (11.23, True)
     """
     rows = []
     for keys, several in replicates.groupby(MEASUREMENT, dropna=False, sort=False):

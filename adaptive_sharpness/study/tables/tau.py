@@ -62,7 +62,12 @@ def statistic_names(folder: str | Path = "plugins") -> list[str]:
 
 
 def statistic_columns(folder: str | Path = "plugins") -> list[Column]:
-    """Return the columns of all statistics, in order."""
+    """Return the columns of all statistics, in order.
+
+    Example:
+        >>> [column.name for column in statistic_columns()][:3]
+        ['n', 'left_out', 'value_mean']
+    """
     return [column for name in statistic_names(folder) for column in _columns(name, folder)]
 
 
@@ -74,6 +79,15 @@ def read_test_losses(files: Iterable[str | Path]) -> dict[tuple[str, str], pd.Da
 
     Returns:
         For each (protocol, pool) a row a seed and a column an example.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> from safetensors.numpy import save_file
+        >>> with TemporaryDirectory() as folder:
+        ...     arrays = {"seeds": np.array([7]), "test_losses": np.array([[1.0, 2.0]])}
+        ...     save_file(arrays, f"{folder}/a", {"labels": '{"protocol": "report", "pool": "gat"}'})
+        ...     read_test_losses([f"{folder}/a"])["report", "gat"].loc[7].tolist()
+        [1.0, 2.0]
     """
     found: dict[tuple[str, str], list] = {}
     for path in files:

@@ -61,6 +61,13 @@ def shuffled_batches(split: Split, seed: int, epoch: int, batch_size: int) -> Se
 
     Returns:
         Indices on the CPU, each [batch_size] int64.
+
+    Example:
+        >>> from adaptive_sharpness.datasets import Rows
+        >>> rows = Rows(torch.zeros(5, 1), torch.zeros(5, 1), shift=torch.tensor(0.0), scale=torch.tensor(1.0))
+        >>> batches = shuffled_batches(rows, seed=0, epoch=0, batch_size=2)
+        >>> [len(batch) for batch in batches], sorted(torch.cat(batches).tolist())
+        ([2, 2, 1], [0, 1, 2, 3, 4])
     """
     return torch.randperm(len(split), generator=generator(seed, "batches", epoch)).split(batch_size)
 
@@ -90,6 +97,15 @@ def descend(
 
     Returns:
         For every epoch the mean over examples of the losses met in it.
+
+    Example:
+        >>> from adaptive_sharpness.datasets import Rows
+        >>> rows = Rows(torch.ones(1, 1), torch.zeros(1, 1), shift=torch.tensor(0.0), scale=torch.tensor(1.0))
+        >>> network, loss = nn.Linear(1, 1, bias=False), nn.functional.mse_loss  # w^2: a step takes w to 0.5 w
+        >>> _ = nn.init.ones_(network.weight)
+        >>> how = {"batches": lambda epoch: [torch.tensor([0])], "ends": lambda epochs: len(epochs) == 3}
+        >>> descend(network, rows, loss, 0, **how, optimiser=lambda weights: torch.optim.SGD(weights, lr=0.25))
+        [1.0, 0.25, 0.0625]
     """
     network.train().to(memory_format=torch.channels_last)
     moves = optimiser(network.parameters())
@@ -123,6 +139,15 @@ def run_epoch(
 
     Returns:
         An epoch a model.
+
+    Example:
+        >>> from adaptive_sharpness.datasets import Rows
+        >>> rows = Rows(torch.ones(1, 1), torch.zeros(1, 1), shift=torch.tensor(0.0), scale=torch.tensor(1.0))
+        >>> network = nn.Linear(1, 1, bias=False)
+        >>> _ = nn.init.ones_(network.weight)
+        >>> moves = torch.optim.SGD(network.parameters(), lr=0.25)  # of w^2: a step takes w to 0.5 w
+        >>> run_epoch(rows, nn.functional.mse_loss, network, moves, [torch.tensor([0])] * 2)
+        [Epoch(mean=0.625, summed=1.25)]
     """
     weighted, summed = torch.zeros(2, *batches[0].shape[:-1], dtype=torch.float64, device=split.targets.device)
     for batch in batches:
@@ -163,6 +188,13 @@ def evaluate(
 
     Returns:
         The examples' losses, [n] float64 on the CPU, and the accuracy in 0..1 where targets are classes, else None.
+
+    Example:
+        >>> from adaptive_sharpness.datasets import Rows
+        >>> inputs, targets = torch.tensor([[1.0], [3.0]]), torch.zeros(2, 1)
+        >>> rows = Rows(inputs, targets, shift=torch.tensor(0.0), scale=torch.tensor(1.0))
+        >>> evaluate(nn.Identity(), rows, nn.functional.mse_loss)
+        (tensor([1., 9.], dtype=torch.float64), None)
     """
     losses, right = [], 0
     for index in split.parts(batch_size):

@@ -24,6 +24,13 @@ def require_fit(name: str, network: nn.Module, split: Split) -> None:
     Raises:
         ValueError: if the network cannot be applied, or gives outputs that are not of the targets' shape, or that have
             fewer classes than the targets.
+
+    Example:
+        >>> from adaptive_sharpness.datasets import Rows
+        >>> rows = Rows(torch.zeros(3, 1), torch.zeros(3, 1), shift=torch.tensor(0.0), scale=torch.tensor(1.0))
+        >>> require_fit("mine", nn.Linear(1, 2), rows)
+        Traceback (most recent call last):
+        ValueError: architecture mine: got outputs [2, 2] for 2 examples, wanted [2, 1] like the targets
     """
     few, training = min(2, len(split)), network.training
     try:
@@ -57,6 +64,13 @@ def require_loss(name: str, loss: Callable[..., Tensor], network: nn.Module, spl
 
     Raises:
         ValueError: if what it returns is something else.
+
+    Example:
+        >>> from adaptive_sharpness.datasets import Rows
+        >>> rows = Rows(torch.zeros(3, 1), torch.zeros(3, 1), shift=torch.tensor(0.0), scale=torch.tensor(1.0))
+        >>> require_loss("mine", lambda outputs, targets, reduction="mean": outputs, nn.Linear(1, 1), rows)
+        Traceback (most recent call last):
+        ValueError: loss mine: got shape [2, 1], wanted a tensor with one number, the mean over examples
     """
     few, training = torch.arange(min(2, len(split)), device=split.targets.device), network.training
     with torch.random.fork_rng():
@@ -80,6 +94,11 @@ def require_methods(name: str, made: object, *methods: str) -> None:
 
     Raises:
         ValueError: if one is missing.
+
+    Example:
+        >>> require_methods("optimiser mine", [], "step", "zero_grad")
+        Traceback (most recent call last):
+        ValueError: optimiser mine: build() gave list, wanted what has step()
     """
     for method in methods:
         if not callable(getattr(made, method, None)):
@@ -98,6 +117,13 @@ def require_stackable(name: str, network: nn.Module, split: Split) -> None:
     Raises:
         ValueError: if the split is a graph; if the network draws random numbers in training, or changes its buffers;
             or if torch.func.vmap cannot transform it.
+
+    Example:
+        >>> from adaptive_sharpness.datasets import Rows
+        >>> rows = Rows(torch.zeros(3, 1), torch.zeros(3, 1), shift=torch.tensor(0.0), scale=torch.tensor(1.0))
+        >>> require_stackable("mine", nn.Dropout(), rows)  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+        ValueError: architecture mine: got random numbers in training, as of dropout, wanted none where models are ...
     """
     what = "a graph" if isinstance(split, Nodes) else _hinders(network, split)
     if what:

@@ -53,6 +53,13 @@ def initial_network(pool: PoolSettings, seed: int, folder: str | Path = "plugins
 
     Returns:
         The network, on the CPU.
+
+    Example:
+        >>> options = {"widths": [3, 2, 1]}
+        >>> pool = PoolSettings.model_construct(architecture="fcnn", options=options, initialisation="glorot")
+        >>> one, same, other = (initial_network(pool, seed)[0].weight for seed in (0, 0, 1))
+        >>> bool((one == same).all()), bool((one == other).all())
+        (True, False)
     """
     with default_generator(seed, "layers"):
         built = build_network(pool.architecture, pool.options, folder)

@@ -28,6 +28,15 @@ def components(comparisons: Sequence[Comparison]) -> list[dict]:
 
     Returns:
         Values by column, for each; nan where a side does not exist.
+
+    Example:
+        >>> import pandas as pd
+        >>> models = pd.DataFrame({"seed": range(3), "value": [1, 2, 3], "test_loss": [3, 2, 1]})
+        >>> models = models.assign(train_loss=[3, 2, 0.5], base_loss=1.0, accuracy=[0.1, 0.2, 0.3])
+        >>> pool = Comparison("report", "gat", "hessian", 0.1, "trace", True, models, models, reliability=1.0)
+        >>> found = components([pool])
+        >>> found[0]["tau_accuracy"], round(found[0]["tau_gap"], 3)  # the gaps 0, 0, 0.5: 2 / sqrt(2 * 3)
+        (1.0, 0.816)
     """
     return [_of_one(each) for each in comparisons]
 

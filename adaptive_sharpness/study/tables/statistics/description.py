@@ -39,6 +39,14 @@ def description(comparisons: Sequence[Comparison]) -> list[dict]:
 
     Returns:
         Values by column, for each.
+
+    Example:
+        >>> import pandas as pd
+        >>> models = pd.DataFrame({"seed": range(4), "value": [-1, 1, 3, None], "test_loss": 2.0, "train_loss": 1.0})
+        >>> pool = Comparison("report", "gat", "hessian", 0.1, "trace", True, models, models, reliability=1.0)
+        >>> found = description([pool])
+        >>> found[0]["n"], found[0]["left_out"], found[0]["value_mean"].item(), found[0]["value_sd"].item()
+        (3, 1, 1.0, 2.0)
     """
     return [
         {

@@ -34,6 +34,14 @@ def kendall_tau(comparisons: Sequence[Comparison]) -> list[dict]:
 
     Returns:
         Values by column, for each.
+
+    Example:
+        >>> import pandas as pd
+        >>> models = pd.DataFrame({"seed": range(4), "value": range(4), "test_loss": [4, 3, 2, 1], "train_loss": 1.0})
+        >>> pool = Comparison("report", "gat", "hessian", 0.1, "trace", True, models, models, reliability=1.0)
+        >>> found = kendall_tau([pool])
+        >>> found[0]["tau"], found[0]["loo_high"], found[0]["reason"]
+        (-1.0, -1.0, '')
     """
     return [_of_one(each) for each in comparisons]
 

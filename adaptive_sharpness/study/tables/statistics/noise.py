@@ -36,6 +36,15 @@ def noise(comparisons: Sequence[Comparison]) -> list[dict]:
 
     Returns:
         Values by column, for each.
+
+    Example:
+        >>> import pandas as pd
+        >>> models = pd.DataFrame({"seed": range(3), "value": [1, 2, 3], "test_loss": [1, 2, 3], "train_loss": 1.0})
+        >>> losses = pd.DataFrame([[1.0, 1.0], [2.0, 2.0], [3.0, 3.0]])  # no example says otherwise than another
+        >>> pool = Comparison("report", "gat", "hessian", 0.1, "trace", True, models, losses, reliability=1.0)
+        >>> found = noise([pool])
+        >>> found[0]["reliability_test_loss"], found[0]["noise_ceiling"]
+        (1.0, 1.0)
     """
     return [_of_one(each) for each in comparisons]
 

@@ -35,6 +35,14 @@ def partial_tau(comparisons: Sequence[Comparison]) -> list[dict]:
 
     Returns:
         Values by column, for each; nan where one does not exist.
+
+    Example:
+        >>> import pandas as pd
+        >>> models = pd.DataFrame({"value": [1, 2, 3, 4], "test_loss": [2, 1, 4, 3], "train_loss": [1, 3, 2, 4]})
+        >>> pool = Comparison("report", "gat", "hessian", 0.1, "trace", True, models, models, reliability=1.0)
+        >>> found = partial_tau([pool])
+        >>> round(found[0]["partial_tau"], 3)  # (1/3 - 2/3 * 0) / sqrt(1 - 4/9)
+        0.447
     """
     return [_of_one(each) for each in comparisons]
 

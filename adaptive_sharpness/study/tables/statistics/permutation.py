@@ -43,6 +43,12 @@ def permutation(comparisons: Sequence[Comparison], *, seed: int = 0, permutation
         For each permutation_p; p_holm, the same after Holm's correction over all rows that have one, of headline
         quantities and of others apart; p_max_t, adjusted over the radii of this row's measure, pool and quantity that
         have a tau, on the models that are usable at all of them. nan where there is no tau.
+
+    Example:
+        >>> models = pd.DataFrame({"seed": range(8), "value": range(8), "test_loss": range(8), "train_loss": 1.0})
+        >>> pool = Comparison("report", "gat", "hessian", 0.1, "trace", True, models, models, reliability=1.0)
+        >>> permutation([pool], permutations=99)[0]["permutation_p"].item()  # no other order has a tau of 1
+        0.01
     """
     grids: dict[tuple, list[int]] = {}
     for position, each in enumerate(comparisons):

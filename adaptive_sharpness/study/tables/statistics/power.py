@@ -32,6 +32,14 @@ def power(comparisons: Sequence[Comparison]) -> list[dict]:
 
     Returns:
         Values by column, for each.
+
+    Example:
+        >>> import pandas as pd
+        >>> models = pd.DataFrame({"seed": range(50), "value": range(50), "test_loss": range(50), "train_loss": 1.0})
+        >>> pool = Comparison("report", "gat", "hessian", 0.1, "trace", True, models, models, reliability=1.0)
+        >>> found = power([pool])
+        >>> round(found[0]["smallest_detectable_tau"], 3)  # tanh(2.802 sqrt(0.437 / 46))
+        0.266
     """
     return [
         {

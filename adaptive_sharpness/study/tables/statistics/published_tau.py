@@ -28,6 +28,13 @@ def published_tau(comparisons: Sequence[Comparison]) -> list[dict]:
 
     Returns:
         Values by column, for each; nan where nothing is published.
+
+    Example:
+        >>> import pandas as pd
+        >>> models = pd.DataFrame({"seed": range(3), "value": [1, 2, 3], "test_loss": [3, 2, 1], "train_loss": 1.0})
+        >>> pool = Comparison("report", "gat", "hessian", 0.1, "trace", True, models, models, reliability=1.0)
+        >>> published_tau([pool])
+        [{'published_tau': nan, 'z': nan, 'published_n': nan}]
     """
     return [_of_one(each) for each in comparisons]
 

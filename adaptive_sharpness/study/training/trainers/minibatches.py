@@ -37,6 +37,16 @@ def train(
 
     Returns:
         For every epoch the mean over examples of the losses met in it.
+
+    Example:
+        >>> import torch
+        >>> from adaptive_sharpness.datasets import Rows
+        >>> rows = Rows(torch.ones(1, 1), torch.zeros(1, 1), shift=torch.tensor(0.0), scale=torch.tensor(1.0))
+        >>> network = nn.Linear(1, 1, bias=False)  # w^2: a step takes w to 0.5 w
+        >>> _ = nn.init.ones_(network.weight)
+        >>> how = {"optimiser": partial(torch.optim.SGD, lr=0.25), "batch_size": 1, "stop": Stop(max_epochs=3)}
+        >>> train(network, rows, nn.functional.mse_loss, 0, **how)
+        [1.0, 0.25, 0.0625]
     """
 
     def ends(epochs: Sequence[Epoch]) -> bool:
