@@ -32,6 +32,9 @@ autodoc_member_order = "bysource"
 autodoc_default_options = {"members": True, "show-inheritance": True}
 autodoc_typehints_format = "short"
 autodoc_preserve_defaults = True
+add_module_names = False
+maximum_signature_line_length = 100
+toc_object_entries_show_parents = "hide"
 napoleon_numpy_docstring = False
 default_role = "code"  # in docstrings `name` is code
 
@@ -49,10 +52,16 @@ def setup(app) -> dict:
         module = module_from_spec(spec)
         spec.loader.exec_module(module)
         module.write(HERE / "_generated")
+    app.connect("source-read", _link_files)
     app.connect("autodoc-process-docstring", _escape, priority=400)  # before napoleon, which writes markup
     # Browsers show MathML themselves: no script to load, from nowhere.
     app.add_html_math_renderer("mathml", (_inline_formula, None), (_formula, None))
     return {"parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def _link_files(app, page: str, source: list[str]) -> None:
+    """Make of a link to a page that lies outside of this folder, such as ../SECURITY.md, one to the file."""
+    source[0] = re.sub(r"\]\((\.\./[^)#]*\.md)\)", r"](path:\1)", source[0])
 
 
 def _escape(app, what, name, entity, options, lines: list[str]) -> None:

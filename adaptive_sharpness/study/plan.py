@@ -52,6 +52,13 @@ class Plan:
         scripts: from a rule to its script.
         prefix: what a module puts before each path, such as "sharpness/".
         wholes: the settings of the studies that write to the same folder, of which this one may be a part.
+
+    Example:
+        >>> from adaptive_sharpness.study.config.pools import PoolSettings
+        >>> protocols = {"report": {"gat": PoolSettings.model_construct(dataset="cora")}}
+        >>> study = Study.model_construct(seeds=5, seeds_per_job=2, measures={}, protocols=protocols)
+        >>> [shard["seeds"] for shard in Plan(study, scripts=Path).shards]
+        ['000-001', '002-003', '004-004']
     """
 
     def __init__(self, study: Study, scripts: Callable[[str], Path], prefix: str = "", wholes: Iterable[Study] = ()):
@@ -73,15 +80,44 @@ class Plan:
         self.measured = [{**each, "seeds": seeds} for each in self.measurements for seeds in self._seed_ranges(**each)]
 
     def pool(self, protocol: str, pool: str, **_: str) -> dict[str, Any]:
-        """Return what determines the models of a pool, in canonical form."""
+        """Return what determines the models of a pool, in canonical form.
+
+        Example:
+            >>> from adaptive_sharpness.study.config.pools import PoolSettings
+            >>> training = {"optimiser": {"name": "SGD", "lr": 0.1}, "stop": {"max_epochs": 3}}
+            >>> options = {"hidden": 4, "heads": 1}  # one head is the default
+            >>> pool = {"dataset": "cora", "options": options, "initialisation": "glorot", "loss": "nll_loss"}
+            >>> protocols = {"report": {"gat": PoolSettings(**pool, training=training)}}
+            >>> plan = Plan(Study.model_construct(protocols=protocols, measures={}, only="other"), scripts=Path)
+            >>> plan.pool("report", "gat")["options"]
+            {'hidden': 4}
+        """
         return self._pool(protocol, pool)
 
     def way(self, protocol: str, pool: str, measure: str, **_: str) -> dict[str, Any]:
-        """Return how a measure is taken on a pool, in canonical form."""
+        """Return how a measure is taken on a pool, in canonical form.
+
+        Example:
+            >>> from adaptive_sharpness.study.config.measures import MeasureSettings
+            >>> from adaptive_sharpness.study.config.pools import PoolSettings
+            >>> protocols = {"report": {"gat": PoolSettings.model_construct()}}
+            >>> measures = {"hessian": MeasureSettings(batches=5, vectors=10, on={"gat": {}})}  # 10 is the default
+            >>> plan = Plan(Study.model_construct(protocols=protocols, measures=measures, only="other"), scripts=Path)
+            >>> plan.way("report", "gat", "hessian")
+            {'batches': 5, 'estimator': 'hessian', 'options': {}}
+        """
         return self._way(protocol, pool, measure)
 
     def settings(self, rule: str, **labels: str) -> dict[str, Any]:
-        """Return what the config says of a job, by the names of its rule's params."""
+        """Return what the config says of a job, by the names of its rule's params.
+
+        Example:
+            >>> from adaptive_sharpness.study.config.datasets import DatasetSettings
+            >>> datasets = {"iris": DatasetSettings.model_construct(sha256={"iris.csv": "11"})}
+            >>> plan = Plan(Study.model_construct(protocols={}, measures={}, datasets=datasets), scripts=Path)
+            >>> plan.settings("fetch", dataset="iris")
+            {'sha256': {'iris.csv': '11'}}
+        """
         says = {
             "fetch": lambda: {"sha256": self.hashes(**labels)},
             "prepare": lambda: {"block": self.preparation(**labels)},
@@ -119,36 +155,89 @@ class Plan:
         return sorted_keys(way)
 
     def asks(self, name: str, pool: str, measure: str, **_: str) -> bool:
-        """Return whether a measure on a pool asks for something by this keyword, such as initial."""
+        """Return whether a measure on a pool asks for something by this keyword, such as initial.
+
+        Example:
+            >>> from adaptive_sharpness.study.config.measures import MeasureSettings
+            >>> measures = {"hessian": MeasureSettings(on={"gat": {}})}
+            >>> plan = Plan(Study.model_construct(protocols={}, measures=measures), scripts=Path)
+            >>> plan.asks("states", "gat", "hessian"), plan.asks("initial", "gat", "hessian")
+            (True, False)
+        """
         return name in self._asked(self.study.measures[measure].on_pool(measure, pool)["estimator"])
 
     def raw(self, dataset: str) -> str:
-        """Return the data set whose raw files a data set reads."""
+        """Return the data set whose raw files a data set reads.
+
+        Example:
+            >>> from adaptive_sharpness.study.config.datasets import DatasetSettings
+            >>> datasets = {"half_iris": DatasetSettings.model_construct(raw="iris")}
+            >>> plan = Plan(Study.model_construct(protocols={}, measures={}, datasets=datasets), scripts=Path)
+            >>> plan.raw("half_iris")
+            'iris'
+        """
         return self.study.datasets[dataset].raw or dataset
 
     def preparation(self, dataset: str) -> dict[str, Any]:
-        """Return a data set's name, the hashes of its raw files, and how many examples are kept."""
+        """Return a data set's name, the hashes of its raw files, and how many examples are kept.
+
+        Example:
+            >>> from adaptive_sharpness.study.config.datasets import DatasetSettings, Limit
+            >>> datasets = {"iris": DatasetSettings.model_construct(sha256={"iris.csv": "11"}, limit=Limit(train=9))}
+            >>> plan = Plan(Study.model_construct(protocols={}, measures={}, datasets=datasets), scripts=Path)
+            >>> plan.preparation("iris")
+            {'dataset': 'iris', 'sha256': {'iris.csv': '11'}, 'limit': {'train': 9}}
+        """
         limit = self.study.datasets[dataset].limit.canonical()
         return {"dataset": dataset, "sha256": self.hashes(self.raw(dataset)), "limit": limit}
 
     def hashes(self, dataset: str) -> dict[str, str]:
-        """Return the hashes of a data set's raw files; not its sources: what comes from another is the same."""
+        """Return the hashes of a data set's raw files; not its sources: what comes from another is the same.
+
+        Example:
+            >>> from adaptive_sharpness.study.config.datasets import DatasetSettings
+            >>> datasets = {"iris": DatasetSettings.model_construct(sha256={"b.csv": "22", "a.csv": "11"})}
+            >>> plan = Plan(Study.model_construct(protocols={}, measures={}, datasets=datasets), scripts=Path)
+            >>> plan.hashes("iris")
+            {'a.csv': '11', 'b.csv': '22'}
+        """
         return sorted_keys(dict(self.study.datasets[dataset].sha256))
 
     def published(self) -> dict[str, Any]:
-        """Return what is published, by measure and pool, in canonical form."""
+        """Return what is published, by measure and pool, in canonical form.
+
+        Example:
+            >>> from adaptive_sharpness.study.config.tables import Published
+            >>> published = {"hessian": {"gat": Published(rho=0.1, tau=-0.2, n=50)}}
+            >>> plan = Plan(Study.model_construct(protocols={}, measures={}, published=published), scripts=Path)
+            >>> plan.published()
+            {'hessian': {'gat': {'n': 50, 'rho': 0.1, 'tau': -0.2}}}
+        """
         return {
             m: {p: each.canonical() for p, each in sorted(by.items())} for m, by in sorted(self.study.published.items())
         }
 
     def ladder(self) -> dict[str, list[dict[str, Any]]]:
-        """Return the rungs of each pool that is done, in canonical form; empty for a study without a ladder."""
+        """Return the rungs of each pool that is done, in canonical form; empty for a study without a ladder.
+
+        Example:
+            >>> Plan(Study.model_construct(protocols={}, measures={}), scripts=Path).ladder()
+            {}
+        """
         done = {pool["pool"] for pool in self.pools}
         rungs = self.study.ladder or {}
         return {pool: [rung.canonical() for rung in rungs[pool]] for pool in rungs if pool in done}
 
     def replicates(self) -> dict[str, Any]:
-        """Return how pools are cut into replicates, in canonical form; empty where they are not."""
+        """Return how pools are cut into replicates, in canonical form; empty where they are not.
+
+        Example:
+            >>> from adaptive_sharpness.study.config.tables import Replicates
+            >>> replicates = Replicates(protocol="report", measure="hessian", size=50)
+            >>> study = Study.model_construct(protocols={}, measures={}, replicates=replicates)
+            >>> Plan(study, scripts=Path).replicates()
+            {'measure': 'hessian', 'protocol': 'report', 'size': 50}
+        """
         return self.study.replicates.canonical() if self.study.replicates else {}
 
     def balls(self) -> dict[str, list[list[str]]]:
@@ -174,7 +263,13 @@ class Plan:
         return hashlib.sha256(json.dumps(said).encode()).hexdigest()
 
     def captions(self) -> dict[str, str]:
-        """Return what each figure's docstring says of it."""
+        """Return what each figure's docstring says of it.
+
+        Example:
+            >>> captions = Plan(Study.model_construct(protocols={}, measures={}), scripts=Path).captions()
+            >>> sorted(captions) == sorted(plugins.names("figures"))
+            True
+        """
         files = {name: self._plugin("figures", name) for name in plugins.names("figures", self.study.plugins)}
         return {name: " ".join((plugins.docstring(file) or name).split()) for name, file in files.items()}
 

@@ -48,9 +48,10 @@ def test_examples_of_a_module(path, tmp_path, monkeypatch):
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
 def test_examples_of_a_page(path, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    blocks = re.findall(r"^```pycon\n(.*?)^```", path.read_text("utf-8"), re.DOTALL | re.MULTILINE)
-    assert blocks, "wanted its examples in blocks of ```pycon"
-    run("\n".join(blocks), {}, path.name, path)
+    blocks = re.findall(r"^```\w*\n(.*?)^```", path.read_text("utf-8"), re.DOTALL | re.MULTILINE)
+    examples = [block for block in blocks if ">>>" in block]
+    assert examples, "got >>> outside of a block of code, wanted it inside"
+    run("\n".join(examples), {}, path.name, path)
 
 
 def without_example(path: Path) -> list[str]:

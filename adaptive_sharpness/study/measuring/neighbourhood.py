@@ -25,6 +25,16 @@ class Neighbourhood(Split):
         self.targets = nodes.targets
 
     def apply(self, network: Callable[..., Tensor], index: Tensor) -> Tensor:
+        """The network's outputs for some nodes, see `Split.apply`.
+
+        Example:
+            >>> path = torch.tensor([[0, 1, 2], [1, 2, 3]])
+            >>> nodes = Nodes(torch.arange(4.0)[:, None], path, nodes=torch.tensor([3]), targets=torch.tensor([0]))
+            >>> def with_sources(x, edges):
+            ...     return x.index_add(0, edges[1], x[edges[0]])
+            >>> Neighbourhood(nodes, hops=1).apply(with_sources, torch.tensor([0])).item()  # 3, and 2 from node 2
+            5.0
+        """
         part = self._part
         edges = part.edge_index if getattr(network, "training", False) else self._edges.of(index)
         return network(part.x, edges)[part.nodes[index]]

@@ -31,6 +31,15 @@ def estimates_table(files: Iterable[str | Path], balls: Mapping[str, Sequence[Se
         gain_from_doubling, means over models and batches; compared_with (measures of this ball), shared_batches,
         share_of_best (the mean over models of the model's sharpness by the mean of the best values), worst_share (the
         lowest of a model), tau_of_rankings (Kendall's tau between the models' sharpness and the best).
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> batches = pd.DataFrame({"seed": [0, 0, 1, 1], "batch": [0, 1, 0, 1], "value": [1.0, 1.0, 2.0, 2.0]})
+        >>> batches = batches.assign(base_loss=[1.0, 2.0, 3.0, 4.0], protocol="report", pool="gat", measure="hessian")
+        >>> with TemporaryDirectory() as folder:
+        ...     batches.assign(rho=0.1, quantity="trace", headline=True).to_parquet(f"{folder}/a")
+        ...     estimates_table([f"{folder}/a"], {})["reliability"].tolist()  # all batches say the same
+        [1.0]
     """
     batches = pd.concat([pd.read_parquet(path) for path in files], ignore_index=True)
     # So that it is seen of which measurement nothing is known.

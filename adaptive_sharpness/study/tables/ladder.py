@@ -35,6 +35,14 @@ def ladder_table(runs: pd.DataFrame, rungs: Mapping[str, Iterable[Mapping]], *, 
 
     Raises:
         ValueError: if the table holds no model of a rung.
+
+    Example:
+        >>> runs = pd.DataFrame({"seed": [0, 1, 2] * 2, "value": [1, 2, 3, 3, 2, 1], "test_loss": [1, 2, 3] * 2})
+        >>> runs = runs.assign(measure=["pga"] * 3 + ["apgd"] * 3, protocol="report", pool="gat", rho=0.1)
+        >>> rungs = [{"protocol": "report", "measure": measure, "rho": 0.1} for measure in ("pga", "apgd")]
+        >>> table = ladder_table(runs.assign(headline=True, train_loss=1.0), {"gat": rungs})
+        >>> table["tau"].tolist(), table["delta_tau"].tolist()
+        ([1.0, -1.0], [nan, -2.0])
     """
     rows = []
     for pool, steps in rungs.items():

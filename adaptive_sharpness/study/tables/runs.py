@@ -29,6 +29,18 @@ def runs_table(training: Iterable[str | Path], sharpness: Iterable[str | Path]) 
     Raises:
         ValueError: if models of a pool were trained or measured on different devices, or a model was not trained, or
             it was measured twice.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> labels = {"protocol": "report", "pool": "gat", "setting": "", "device": "cpu", "versions": "torch 2"}
+        >>> trained = pd.DataFrame({"seed": [7], "train_loss": [1.0], "test_loss": [2.0], **labels})
+        >>> measured = pd.DataFrame({"seed": [7, 7], "batch": [0, 1], "value": [1.0, 3.0], "base_loss": 1.0, **labels})
+        >>> with TemporaryDirectory() as folder:
+        ...     trained.to_csv(f"{folder}/a.csv", index=False)
+        ...     measured.assign(measure="hessian", rho=0.1, quantity="trace", headline=True).to_parquet(f"{folder}/a")
+        ...     table = runs_table([f"{folder}/a.csv"], [f"{folder}/a"])
+        >>> table[["value", "standard_error", "test_loss"]].values.tolist()
+        [[2.0, 1.0, 2.0]]
     """
     trained = pd.concat([_read_training(path) for path in training])
     trained = trained.rename(columns={"device": "train_device", "versions": "train_versions"})
