@@ -18,15 +18,7 @@ def sentences(tau: pd.DataFrame) -> list[str]:
         tau: what `tau_table` returns; of its statistics any may be missing. Headline quantities alone count.
 
     Returns:
-<<<<<<< HEAD
         Four sentences; one for a table without rows.
-=======
-        Three sentences; one for a table without rows.
-
-    Example:
-        >>> sentences(pd.DataFrame())
-        ['Nothing has been measured yet.']
->>>>>>> 029f89a (Give the pure functions of a study examples too, for those who extend it)
     """
     if tau.empty:
         return ["Nothing has been measured yet."]
