@@ -53,6 +53,7 @@ def setup(app) -> dict:
         spec.loader.exec_module(module)
         module.write(HERE / "_generated")
     app.connect("source-read", _link_files)
+    app.connect("source-read", _list_modules)
     app.connect("autodoc-process-docstring", _escape, priority=400)  # before napoleon, which writes markup
     # Browsers show MathML themselves: no script to load, from nowhere.
     app.add_html_math_renderer("mathml", (_inline_formula, None), (_formula, None))
@@ -62,6 +63,23 @@ def setup(app) -> dict:
 def _link_files(app, page: str, source: list[str]) -> None:
     """Make of a link to a page that lies outside of this folder, such as ../SECURITY.md, one to the file."""
     source[0] = re.sub(r"\]\((\.\./[^)#]*\.md)\)", r"](path:\1)", source[0])
+
+
+def _list_modules(app, page: str, source: list[str]) -> None:
+    """Put the reference of each public module of a folder where a page says <!-- modules of FOLDER -->."""
+    source[0] = re.sub("<!-- modules of (.*) -->", lambda found: _modules(HERE.parent / found[1]), source[0])
+
+
+def _modules(folder: Path) -> str:
+    files = [path for path in sorted(folder.rglob("*.py")) if path.name[0] != "_" or path.name == "__init__.py"]
+    return "\n".join(map(_module, files))
+
+
+def _module(path: Path) -> str:
+    name = ".".join(path.relative_to(HERE.parent).with_suffix("").parts).removesuffix(".__init__")
+    # What a package takes from a private module is shown with the package.
+    option = "\n   :imported-members:" if re.search(r"^from \S+\._\w+ import", path.read_text("utf-8"), re.M) else ""
+    return f"### `{name}`\n\n```{{eval-rst}}\n.. automodule:: {name}{option}\n```\n"
 
 
 def _escape(app, what, name, entity, options, lines: list[str]) -> None:
