@@ -77,8 +77,9 @@ def _modules(folder: Path) -> str:
 
 def _module(path: Path) -> str:
     name = ".".join(path.relative_to(HERE.parent).with_suffix("").parts).removesuffix(".__init__")
-    # What a package takes from a private module is shown with the package.
-    option = "\n   :imported-members:" if re.search(r"^from \S+\._\w+ import", path.read_text("utf-8"), re.M) else ""
+    # What a package takes from its private modules is shown with the package, all else with the module that has it.
+    private = path.name == "__init__.py" and re.search(r"^from \S+\._\w+ import", path.read_text("utf-8"), re.M)
+    option = "" if private else "\n   :ignore-module-all:"
     return f"### `{name}`\n\n```{{eval-rst}}\n.. automodule:: {name}{option}\n```\n"
 
 
