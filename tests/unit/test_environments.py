@@ -1,8 +1,7 @@
-"""All that says what to install says the same: the lock, pyproject.toml, the conda environment, the Dockerfile."""
+"""All that says what to install says the same: the lock, pyproject.toml, the conda environment."""
 
 import re
 import tomllib
-from fnmatch import fnmatch
 from itertools import chain
 from pathlib import Path
 
@@ -11,13 +10,11 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
-from study import PARTS
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 CONDA = yaml.safe_load((ROOT / "envs/pipeline.yaml").read_text())["dependencies"]
 PYTHON = next(entry.removeprefix("python=") for entry in CONDA if str(entry).startswith("python="))
-DOCKER = (ROOT / "Dockerfile").read_text()
 
 
 def named(lines) -> dict[str, Requirement]:
@@ -58,35 +55,3 @@ def test_the_lock_holds_all_that_the_project_asks_for(python):
         (pin,) = lock[name].specifier
         assert pin.operator == "=="
         assert pin.version in each.specifier, name
-
-
-def test_the_container_has_the_python_of_the_conda_environment():
-    (image,) = re.findall(r"^FROM (\S+)$", DOCKER, re.MULTILINE)
-    assert re.fullmatch(rf"python:{re.escape(PYTHON)}-slim-\w+", image)
-
-
-def test_the_container_is_installed_as_make_does_it():
-    """The lock with its hashes, then the package and nothing besides."""
-    makefile = (ROOT / "Makefile").read_text()
-    ours, theirs = (re.findall(r"-m pip install (.+)$", text, re.MULTILINE) for text in (DOCKER, makefile))
-    assert [command.replace("--no-cache-dir ", "") for command in ours] == theirs
-    assert len(ours) == 2
-
-
-def test_the_container_copies_what_exists():
-    sources = [path for line in re.findall(r"^COPY (.+)$", DOCKER, re.MULTILINE) for path in line.split()[:-1]]
-    assert "envs/requirements.lock" in sources
-    assert [path for path in sources if not (ROOT / path).exists()] == []
-
-
-def test_what_git_ignores_stays_out_of_the_container():
-    ignored = {line.strip("/") for line in (ROOT / ".gitignore").read_text().split()}
-    outside = set((ROOT / ".dockerignore").read_text().split())
-    assert {"results", "logs", ".venv", ".snakemake", "data/raw", "data/local"} <= ignored & outside
-
-
-@pytest.mark.parametrize("part", PARTS)
-def test_all_that_a_study_needs_comes_along_into_the_container(part):
-    assert "COPY . .\n" in DOCKER
-    outside = [line.removeprefix("**/") for line in (ROOT / ".dockerignore").read_text().split()]
-    assert [pattern for pattern in outside if fnmatch(part, pattern)] == []
