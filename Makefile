@@ -24,7 +24,7 @@ test: lint ## run the linters and the tests that end in minutes
 test-all: lint ## run all tests, in hours: every kill, a cluster, all remotes, simulations at full size
 	pytest -q -m ''
 
-reliability: setup ## write the table of docs/reliability.md from the tests
+reliability: setup ## write docs/faults.csv, what a study survives, from the tests
 	pytest -q --collect-only --reliability
 
 lint: setup ## check style, directions of import and workflow

@@ -1,4 +1,4 @@
-"""The table in docs/reliability.md: a row for every test that is marked with a fault. `make reliability` writes it.
+"""The table docs/faults.csv: a row for every test that is marked with a fault. `make reliability` writes it.
 
 @pytest.mark.fault(fault="what happens", sees="what the user sees", lost="what is lost")
 
@@ -6,44 +6,47 @@ A test that is parametrised, with one mark for all its cases, is one row with th
 their own, pytest.param(..., marks=pytest.mark.fault(...)), are a row each.
 """
 
+import csv
+import io
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
-DOCUMENT = Path(__file__).parents[1] / "docs/reliability.md"
-HEAD = "| fault | what the user sees | what is lost | test | cases |\n|---|---|---|---|---|\n"
+DOCUMENT = Path(__file__).parents[1] / "docs/faults.csv"
+HEAD = ("fault", "sees", "lost", "test", "cases")
 TABLE = pytest.StashKey[str]()
 
 
 def pytest_configure(config):
-    config.addinivalue_line("markers", "fault(fault, sees, lost='nothing'): a row of docs/reliability.md")
+    config.addinivalue_line("markers", "fault(fault, sees, lost='nothing'): a row of docs/faults.csv")
 
 
 def pytest_addoption(parser):
-    parser.addoption("--reliability", action="store_true", help="write the table of faults to docs/reliability.md")
+    parser.addoption("--reliability", action="store_true", help="write the table of faults to docs/faults.csv")
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config, items):
     """Before any test is deselected."""
-    config.stash[TABLE] = HEAD + "".join(
-        f"| {' | '.join(row)} | {cases} |\n" for row, cases in Counter(map(_row, filter(_mark, items))).items()
-    )
+    rows = [(*row, cases) for row, cases in Counter(map(_row, filter(_mark, items))).items()]
+    config.stash[TABLE] = _table(rows)
     if config.getoption("reliability"):
-        DOCUMENT.write_text(_before_the_table() + config.stash[TABLE], encoding="utf-8")
+        DOCUMENT.write_text(config.stash[TABLE], encoding="utf-8")
 
 
 @pytest.fixture
 def reliability(pytestconfig) -> tuple[str, str]:
-    """The document as it is, and as the tests would have it."""
+    """The table as it is, and as the tests would have it."""
     if pytestconfig.args_source.name != "TESTPATHS":
         pytest.skip("only a call of pytest without paths knows all tests")
-    return DOCUMENT.read_text(encoding="utf-8"), _before_the_table() + pytestconfig.stash[TABLE]
+    return DOCUMENT.read_text(encoding="utf-8"), pytestconfig.stash[TABLE]
 
 
-def _before_the_table() -> str:
-    return DOCUMENT.read_text(encoding="utf-8").partition(HEAD)[0]
+def _table(rows: list[tuple[str, str, str, str, int]]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([HEAD, *rows])
+    return text.getvalue()
 
 
 def _mark(item) -> pytest.Mark | None:

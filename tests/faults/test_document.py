@@ -1,6 +1,6 @@
-"""docs/reliability.md is what the tests say."""
+"""docs/faults.csv is what the tests say."""
 
 
-def test_the_document_holds_a_row_for_every_fault(reliability):
+def test_the_table_holds_a_row_for_every_fault(reliability):
     written, wanted = reliability
     assert written == wanted, "run `make reliability`"
