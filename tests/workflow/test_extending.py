@@ -28,8 +28,8 @@ from adaptive_sharpness.study.training.networks import build_network
 from adaptive_sharpness.study.training.shard import train_shard
 
 ROOT = Path(__file__).parents[2]
-PAGE = (ROOT / "docs/extending.md").read_text()
-BLOCKS = dict(re.findall(r"```\w+\n# (\S+)\n(.*?)```", PAGE, re.DOTALL))
+PAGE = (ROOT / "docs/extending.md").read_text(encoding="utf-8")
+BLOCKS = dict(re.findall(r"```\w+\n# (\S+)\n(.*?)```", PAGE.split("\n## One file of each kind\n")[1], re.DOTALL))
 FILES = {path: text for path, text in BLOCKS.items() if path.endswith(".py")}
 CONFIG = plain_config(yaml.safe_load(BLOCKS["config/iris.yaml"]))
 KINDS = ("architectures", "datasets", "losses", "optimisers", "measures", "statistics", "figures")
