@@ -1,4 +1,4 @@
-"""The workflow as a module of another one, as docs/reuse.md shows it."""
+"""The workflow as a module of another one, as docs/running.md shows it."""
 
 import re
 import shutil
@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 import yaml
 
-GUIDE = (Path(__file__).parents[2] / "docs/reuse.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[2] / "docs/running.md").read_text(encoding="utf-8")
+GUIDE = PAGE.split("\n## In another workflow\n")[1].split("\n## ")[0]
 ELSEWHERE = ("--snakefile", "../Snakefile", "--directory", "..", "--workflow-profile", "profiles/default")
 SMALLER = {
     "seeds": 2,
