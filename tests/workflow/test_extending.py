@@ -1,5 +1,6 @@
 """The page on extending, as its reader follows it: each of its files, and the study of all of them."""
 
+import csv
 import re
 import shutil
 import sys
@@ -32,6 +33,9 @@ PAGE = (ROOT / "docs/extending.md").read_text(encoding="utf-8")
 BLOCKS = dict(re.findall(r"```\w+\n# (\S+)\n(.*?)```", PAGE.split("\n## One file of each kind\n")[1], re.DOTALL))
 FILES = {path: text for path, text in BLOCKS.items() if path.endswith(".py")}
 CONFIG = plain_config(yaml.safe_load(BLOCKS["config/iris.yaml"]))
+with open(ROOT / "docs/mistakes.csv", newline="", encoding="utf-8") as table:
+    LINES = [row["line"].strip("`") for row in csv.DictReader(table)]
+UNKNOWN, MISSING, OF_PACKAGE, OF_TORCH, NO_FUNCTION, NO_PYTHON, NO_IMPORT, NO_MEASURED, INSIDE = LINES  # of mistakes
 KINDS = ("architectures", "datasets", "losses", "optimisers", "measures", "statistics", "figures")
 POOL = "protocols.report.residual_mlp"
 
@@ -144,7 +148,7 @@ def test_an_error_inside_a_plugin_is_one_line_with_its_place(study, tmp_path):
     write_files(copy.folder, {"plugins/measures/gradient_norm.py": text})
     run = copy.snakemake("--cores", "1")
     line = 1 + text.splitlines().index("    norms = [1 / 0]")
-    said = f"ZeroDivisionError: division by zero (plugins/measures/gradient_norm.py, line {line})"
+    said = INSIDE.replace("mine.py, line 7", f"gradient_norm.py, line {line}")
     assert run.code == 1
     assert said in run.output.splitlines()
     logs = list((copy.folder / "logs/measure/report/residual_mlp/gradient_norm").rglob("*.log"))
@@ -155,11 +159,7 @@ def test_an_error_inside_a_plugin_is_one_line_with_its_place(study, tmp_path):
 
 
 OF_CONFIG = {
-    "an architecture's option": (
-        within(f"{POOL}.options", {"widht": 8}),
-        f"config: {POOL}.options.widht: got 'widht', wanted one of features, classes, width, blocks "
-        "(did you mean width?)",
-    ),
+    "an architecture's option": (within(f"{POOL}.options", {"widht": 8}), UNKNOWN),
     "an optimiser's option": (
         within(f"{POOL}.training.optimiser", {"radios": 1}),
         f"config: {POOL}.training.optimiser.radios: got 'radios', wanted one of name, lr, radius "
@@ -203,8 +203,7 @@ def test_an_option_that_is_missing_gives_a_line(home):
         "options": {"features": 4},
     }
     base = plain_config(yaml.safe_load((ROOT / "config/config.yaml").read_text()))
-    line = f"config: {POOL}.options.classes: is missing, wanted what residual_mlp takes under this name"
-    with pytest.raises(ValueError, match=rf"^{re.escape(line)}$"):
+    with pytest.raises(ValueError, match=rf"^{re.escape(MISSING)}$"):
         read_settings(merged(base, changed))
 
 
@@ -221,7 +220,7 @@ PACKAGES = {
 def test_a_name_of_the_package_gives_a_line(home, kind, name):
     function = plugins.KINDS[kind].function or name
     (home / f"plugins/{kind}/{name}.py").write_text(f"def {function}(*values, seed=0): ...\n")
-    line = f"plugins/{kind}/{name}.py: got the name of a plug-in of the package, wanted another name"
+    line = OF_PACKAGE.replace("measures/hessian", f"{kind}/{name}")
     with pytest.raises(ValueError, match=rf"^{re.escape(line)}$"):
         settings()
 
@@ -229,8 +228,7 @@ def test_a_name_of_the_package_gives_a_line(home, kind, name):
 def test_a_name_of_torch_gives_a_line(home):
     """Of its losses: what else it has begins with a capital letter, as no file does."""
     (home / "plugins/losses/mse_loss.py").write_text("def mse_loss(outputs, targets, reduction): ...\n")
-    line = "config: plugins: got plugins/losses/mse_loss.py, which has the name of one of torch, wanted another name"
-    with pytest.raises(ValueError, match=rf"^{re.escape(line)}$"):
+    with pytest.raises(ValueError, match=rf"^{re.escape(OF_TORCH)}$"):
         settings()
 
 
@@ -244,7 +242,30 @@ def test_a_loss_without_reduction_gives_a_line(home):
         settings()
 
 
+VERSION = f"Python {sys.version_info.major}.{sys.version_info.minor}"
+FILES_OF_NO_USE = {
+    "without its function": ("def other(model, loss, batches, *, seed): ...\n", NO_FUNCTION),
+    "no Python": ("\n\ndef mine(:\n", NO_PYTHON.replace("Python 3.11", VERSION)),
+}
+MINE = within("measures.mine", {"batches": 2, "on": {"residual_mlp": {}}})
+
+
+@pytest.mark.parametrize(("text", "line"), FILES_OF_NO_USE.values(), ids=FILES_OF_NO_USE)
+def test_a_file_that_is_of_no_use_gives_a_line(home, text, line):
+    (home / "plugins/measures/mine.py").write_text(text)
+    with pytest.raises(ValueError, match=rf"^{re.escape(line)}$"):
+        settings(MINE)
+
+
 # Mistakes that show when the plug-in is called
+
+
+def test_a_file_that_cannot_be_imported_gives_a_line(home):
+    """Not before, since a config runs no plug-in."""
+    (home / "plugins/measures/mine.py").write_text("import x\n\n\ndef mine(model, loss, batches, *, seed): ...\n")
+    settings(MINE)
+    with pytest.raises(ValueError, match=rf"^{re.escape(NO_IMPORT)}$"):
+        plugins.resolve("measures", "mine")
 
 
 def dataset(home: Path) -> Dataset:
@@ -312,7 +333,7 @@ RETURNS = {
     "measures": (
         "    return Measured(",
         "    return float(order) or Measured(",
-        "measure gradient_norm: got float from it, wanted Measured",
+        NO_MEASURED.replace("mine", "gradient_norm"),
     ),
     "statistics": ('{"spearman": ', '{"rho": ', "statistic spearman: got a row with rho, wanted spearman"),
     "figures": (
