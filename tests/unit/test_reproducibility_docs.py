@@ -18,7 +18,7 @@ def published(path: str) -> pd.DataFrame:
     return table[headline].fillna({"rho": -1}).set_index(LABELS).sort_index()
 
 
-EPYC, XEON = published("docs/results/tau.csv"), published("docs/results/intel_xeon/tau.csv")
+EPYC, XEON = published("docs/results/tau.csv"), published("docs/processors/intel_xeon.csv")
 
 
 @pytest.mark.parametrize("measure", ["report_pga", "worst_case"])
