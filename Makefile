@@ -4,7 +4,7 @@ PYTHON ?= python3
 SHELL := /bin/bash
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help setup study quick test test-all reliability lint bench publish verify audit
+.PHONY: help setup study quick docs test test-all reliability lint bench publish verify audit
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 26
@@ -23,6 +23,9 @@ test: lint ## run the linters and the tests that end in minutes
 
 test-all: lint ## run all tests, in hours: every kill, a cluster, all remotes, simulations at full size
 	pytest -q -m ''
+
+docs: setup ## build the documentation: docs/_build/html
+	sphinx-build -W --keep-going -E -q -b html docs docs/_build/html
 
 reliability: setup ## write docs/faults.csv, what a study survives, from the tests
 	pytest -q --collect-only --reliability
@@ -57,8 +60,7 @@ audit: setup ## hold the locked packages against known vulnerabilities
 	pip-audit --strict --require-hashes --disable-pip -r envs/requirements.lock
 
 .venv/complete: envs/requirements.lock pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
-	{ echo "setup: got $$($(PYTHON) --version), wanted Python 3.11, 3.12 or 3.13: make PYTHON=python3.11 ..." >&2; exit 1; }
+	@$(PYTHON) envs/check.py
 	$(PYTHON) -m venv --clear .venv
 	.venv/bin/python -m pip install --quiet --require-hashes -r envs/requirements.lock
 	.venv/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .

@@ -1,6 +1,8 @@
 """All that says what to install says the same: the lock, pyproject.toml, the conda environment."""
 
+import ast
 import re
+import runpy
 import tomllib
 from itertools import chain
 from pathlib import Path
@@ -45,7 +47,7 @@ def test_the_conda_environment_holds_what_the_study_needs_in_the_versions_of_the
     }
 
 
-@pytest.mark.parametrize("python", ["3.11", "3.12", "3.13"])
+@pytest.mark.parametrize("python", ["3.11", "3.12", "3.13", "3.14"])
 def test_the_lock_holds_all_that_the_project_asks_for(python):
     """In a version that pyproject.toml allows."""
     assert python in SpecifierSet(PROJECT["requires-python"])
@@ -55,3 +57,28 @@ def test_the_lock_holds_all_that_the_project_asks_for(python):
         (pin,) = lock[name].specifier
         assert pin.operator == "=="
         assert pin.version in each.specifier, name
+
+
+CHECK = runpy.run_path(str(ROOT / "envs/check.py"))
+
+
+@pytest.mark.parametrize(
+    ("version", "has_venv", "has_compiler", "said"),
+    [
+        ((3, 10), True, True, "got Python 3.10, wanted 3.11 or newer"),
+        ((3, 11), False, True, "got Python 3.11 without venv and pip, wanted both"),
+        ((3, 14), True, False, "got Python 3.14 without a C compiler and Python's headers, wanted both to compile"),
+        ((3, 11), True, False, None),
+        ((3, 14), True, True, None),
+    ],
+)
+def test_make_setup_says_in_one_line_what_is_missing(version, has_venv, has_compiler, said):
+    message = CHECK["missing"](version, has_venv, has_compiler)
+    assert message.startswith(f"setup: {said}") if said else message == ""
+    assert "\n" not in message
+
+
+def test_what_is_looked_for_is_what_the_project_asks_for():
+    assert PROJECT["requires-python"] == f">={'.'.join(map(str, CHECK['OLDEST']))}"
+    assert CHECK["COMPILED"] in locked("3.14")
+    ast.parse((ROOT / "envs/check.py").read_text(), feature_version=(3, 6))  # an old Python is told, too
