@@ -10,6 +10,7 @@ import torch
 from adaptive_sharpness.landscape.ascent import Point, apgd, at, checkpoints, pga
 from adaptive_sharpness.landscape.balls import NORMS
 
+SOLVERS = ["rate 0.1", "steepest steps", "apgd"]
 BOTH = pytest.mark.parametrize("kind", NORMS)
 WEIGHTS = np.array([[1.0, -2.0, 0.0, 0.5], [0.5, 0.25, -3.0, 1.0], [-1.0, 0.7, 0.1, 2.0], [2.0, 1.5, -0.4, -0.2]])
 CURVATURE = np.array([[1.0, -2.0, 0.5, 3.0], [0.3, 4.0, -1.0, 0.1], [-5.0, -1.0, -9.0, -2.0], [0.0, 0.1, -0.1, 0.0]])
@@ -269,7 +270,7 @@ def test_checkpoints_are_the_published_shares_of_the_steps_rounded_up(steps):
 
 
 @BOTH
-@pytest.mark.parametrize(("solver", "options"), [(pga, {"rate": 0.1}), (pga, {"rate": None}), (apgd, {})], ids=str)
+@pytest.mark.parametrize(("solver", "options"), [(pga, {"rate": 0.1}), (pga, {"rate": None}), (apgd, {})], ids=SOLVERS)
 def test_problems_do_not_touch_each_other(kind, solver, options):
     together = _solve(solver, kind, 0.3, steps=20, **options)
     centre = _split(WEIGHTS[:1])  # _loss takes the first problems
@@ -280,7 +281,7 @@ def test_problems_do_not_touch_each_other(kind, solver, options):
 
 
 @BOTH
-@pytest.mark.parametrize(("solver", "options"), [(pga, {"rate": 0.1}), (pga, {"rate": None}), (apgd, {})], ids=str)
+@pytest.mark.parametrize(("solver", "options"), [(pga, {"rate": 0.1}), (pga, {"rate": None}), (apgd, {})], ids=SOLVERS)
 def test_nothing_given_is_changed_no_graph_is_kept_and_weights_of_scale_0_stay(kind, solver, options):
     centre = _split(WEIGHTS.copy())
     scale = {name: value.abs() for name, value in centre.items()}
@@ -298,7 +299,7 @@ def test_nothing_given_is_changed_no_graph_is_kept_and_weights_of_scale_0_stay(k
 
 
 @BOTH
-@pytest.mark.parametrize(("solver", "options"), [(pga, {"rate": 0.1}), (pga, {"rate": None}), (apgd, {})], ids=str)
+@pytest.mark.parametrize(("solver", "options"), [(pga, {"rate": 0.1}), (pga, {"rate": None}), (apgd, {})], ids=SOLVERS)
 @pytest.mark.parametrize("steps", [1, 2, 8])
 def test_losses_that_are_not_numbers_are_not_hidden_and_spoil_no_other_problem(kind, solver, options, steps):
     def broken(weights):
@@ -314,7 +315,7 @@ def test_losses_that_are_not_numbers_are_not_hidden_and_spoil_no_other_problem(k
 
 
 @BOTH
-@pytest.mark.parametrize(("solver", "options"), [(pga, {"rate": 0.1}), (pga, {"rate": None}), (apgd, {})], ids=str)
+@pytest.mark.parametrize(("solver", "options"), [(pga, {"rate": 0.1}), (pga, {"rate": None}), (apgd, {})], ids=SOLVERS)
 def test_a_gradient_that_is_not_a_number_is_not_hidden(kind, solver, options):
     def root(weights):  # the square root's slope at 0 is infinite, that of what is below it is 0
         return (weights["w"] - 1).square().sum(dim=1).sqrt()
