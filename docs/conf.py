@@ -29,7 +29,7 @@ nitpick_ignore_regex = [("py:.*", r"(?!adaptive_sharpness\.).*|.*\._.*")]
 
 autodoc_inherit_docstrings = False  # or torch's own would be shown, whose references end here
 autodoc_member_order = "bysource"
-autodoc_default_options = {"members": True, "show-inheritance": True}
+autodoc_default_options = {"members": True}
 autodoc_typehints_format = "short"
 autodoc_preserve_defaults = True
 add_module_names = False
