@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from filelock import FileLock
 
 ROOT = Path(__file__).parents[1]
 PARTS = ("Snakefile", "workflow", "config", "profiles", "envs", "data", "adaptive_sharpness", "plugins", "studies")
@@ -73,7 +74,9 @@ class Study:
             for folder in folders:
                 place = place.setdefault(folder, {})
             place[key] = value
-        (self.folder / "study.yaml").write_text(yaml.safe_dump(self.config))
+        path, text = self.folder / "study.yaml", yaml.safe_dump(self.config)
+        if not path.exists() or path.read_text() != text:  # another process may be reading it
+            path.write_text(text)
 
     def start(self, *arguments: str, **options) -> subprocess.Popen:
         """Start Snakemake, with options of subprocess.Popen; what it says goes to a file."""
@@ -154,9 +157,29 @@ def _ran(folder: Path, config: dict, *arguments: str) -> Study:
 
 
 @pytest.fixture(scope="session")
-def finished(small, tmp_path_factory) -> Study:
+def once(tmp_path_factory, pytestconfig):
+    """once(name, config, arguments): a study that has run, once for all processes of the tests; not to be changed."""
+    processes = tmp_path_factory.getbasetemp()
+    place = processes.parent if hasattr(pytestconfig, "workerinput") else processes
+
+    def made(name: str, config: dict, *arguments: str) -> Study:
+        folder, said = place / name / "project", place / name / "run.txt"
+        with FileLock(place / f"{name}.lock"):
+            if not said.exists():
+                folder.parent.mkdir()
+                study = _ran(folder, config, *arguments)
+                said.write_text(study.run.output)
+            study = Study(folder, yaml.safe_load((folder / "study.yaml").read_text()))
+        study.run = Run(0, said.read_text())
+        return study
+
+    return made
+
+
+@pytest.fixture(scope="session")
+def finished(small, once) -> Study:
     """A study that has run; not to be changed."""
-    return _ran(tmp_path_factory.mktemp("first") / "project", small, "--cores", "2")
+    return once("finished", small, "--cores", "2")
 
 
 @pytest.fixture(scope="session")

@@ -13,11 +13,9 @@ def tiny(raw) -> dict:
 
 
 @pytest.fixture(scope="session")
-def undisturbed(tiny, fresh, tmp_path_factory) -> Study:
+def undisturbed(tiny, once) -> Study:
     """The tiny study, run without a fault; not to be changed."""
-    study = fresh(tmp_path_factory.mktemp("undisturbed") / "project", tiny)
-    study.run = study.snakemake(*ONE_CORE)
-    assert study.run.code == 0, study.run.output
+    study = once("undisturbed", tiny, *ONE_CORE)
     assert finished_outputs(study.run) == set(study.run.outputs)  # what tests of "nothing is made twice" rest on
     return study
 
