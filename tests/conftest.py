@@ -15,7 +15,6 @@ from adaptive_sharpness.study.fetching.fetch import fetch as fetch_files
 
 ROOT = Path(__file__).parents[1]
 FOLDERS = sorted(path.name for path in (ROOT / "tests").iterdir() if path.is_dir() and path.name != "__pycache__")
-SHARED = dict.fromkeys(("browser", "cluster", "dvc", "workflow"), "finished study")
 pytest_plugins = ["reliability", "skips", "study"]
 
 
@@ -24,16 +23,9 @@ def pytest_configure(config):
         config.addinivalue_line("markers", f"{folder}: what lies in tests/{folder}")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items):
-    """Mark every test with its folder, for `-m` to choose; a path would leave the others out of what pytest knows.
-
-    A process of pytest-xdist takes a file of tests at a time, or all folders that share a study that has run.
-    """
-    for item in items:
-        folder = item.path.relative_to(ROOT / "tests").parts[0]
-        item.add_marker(folder)
-        item.add_marker(pytest.mark.xdist_group(SHARED.get(folder, item.path.name)))
+def pytest_itemcollected(item):
+    """Mark every test with its folder, for `-m` to choose; a path would leave the others out of what pytest knows."""
+    item.add_marker(item.path.relative_to(ROOT / "tests").parts[0])
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
@@ -158,28 +159,38 @@ def _ran(folder: Path, config: dict, *arguments: str) -> Study:
 
 @pytest.fixture(scope="session")
 def once(tmp_path_factory, pytestconfig):
-    """once(name, config, arguments): a study that has run, once for all processes of the tests; not to be changed."""
+    """once(name, make): a folder and what its making said, made once for all processes of the tests."""
     processes = tmp_path_factory.getbasetemp()
     place = processes.parent if hasattr(pytestconfig, "workerinput") else processes
 
-    def made(name: str, config: dict, *arguments: str) -> Study:
-        folder, said = place / name / "project", place / name / "run.txt"
+    def made(name: str, make: Callable[[Path], str]) -> tuple[Path, str]:
+        folder, said = place / name / "project", place / name / "made.txt"
         with FileLock(place / f"{name}.lock"):
             if not said.exists():
                 folder.parent.mkdir()
-                study = _ran(folder, config, *arguments)
-                said.write_text(study.run.output)
-            study = Study(folder, yaml.safe_load((folder / "study.yaml").read_text()))
-        study.run = Run(0, said.read_text())
-        return study
+                said.write_text(make(folder))
+        return folder, said.read_text()
 
     return made
 
 
 @pytest.fixture(scope="session")
-def finished(small, once) -> Study:
+def ran(once):
+    """ran(name, config, arguments): a study that has run; not to be changed."""
+
+    def run(name: str, config: dict, *arguments: str) -> Study:
+        folder, said = once(name, lambda place: _ran(place, config, *arguments).run.output)
+        study = Study(folder, yaml.safe_load((folder / "study.yaml").read_text()))
+        study.run = Run(0, said)
+        return study
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def finished(small, ran) -> Study:
     """A study that has run; not to be changed."""
-    return once("finished", small, "--cores", "2")
+    return ran("finished", small, "--cores", "2")
 
 
 @pytest.fixture(scope="session")

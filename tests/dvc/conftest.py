@@ -78,9 +78,15 @@ def _well(run: Run) -> Run:
 
 
 @pytest.fixture(scope="session")
-def versioned(finished, small, tmp_path_factory) -> Repository:
+def versioned(finished, small, once) -> Repository:
     """The finished study under git and DVC; not to be changed. `made` is what its `dvc repro` said."""
-    folder = tmp_path_factory.mktemp("versioned") / "project"
+    folder, said = once("versioned", lambda place: _put_under_dvc(place, finished, small))
+    study = Repository(folder)
+    study.made = Run(0, said)
+    return study
+
+
+def _put_under_dvc(folder: Path, finished: Study, small: dict) -> str:
     shutil.copytree(finished.folder, folder, ignore=shutil.ignore_patterns("study.yaml", "locks", "logs"))
     for name in TRACKED:
         (folder / name).parent.mkdir(exist_ok=True)
@@ -91,9 +97,9 @@ def versioned(finished, small, tmp_path_factory) -> Repository:
     study = Repository(folder)
     _well(study.snakemake("--cores", "1"))  # the tables, in which it was a part of the shipped study
     study.git("init", "--quiet")
-    study.made = study.dvc("repro")
+    said = study.dvc("repro").output
     study.commit()
-    return study
+    return said
 
 
 @pytest.fixture

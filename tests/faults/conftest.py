@@ -13,9 +13,9 @@ def tiny(raw) -> dict:
 
 
 @pytest.fixture(scope="session")
-def undisturbed(tiny, once) -> Study:
+def undisturbed(tiny, ran) -> Study:
     """The tiny study, run without a fault; not to be changed."""
-    study = once("undisturbed", tiny, *ONE_CORE)
+    study = ran("undisturbed", tiny, *ONE_CORE)
     assert finished_outputs(study.run) == set(study.run.outputs)  # what tests of "nothing is made twice" rest on
     return study
 
