@@ -158,6 +158,7 @@ def test_models_that_tie_have_no_tau_and_the_page_comes_out(tmp_path):
         assert found[name]["tau"].isna().tolist() == (found[name]["pool"] == "fcnn").tolist()
 
 
+@pytest.mark.slow
 @pytest.mark.fault(
     fault="training diverges, of one pool: a rate of 1e6", sees="a warning a model in its job's log, and the above"
 )

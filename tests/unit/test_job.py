@@ -291,6 +291,6 @@ def test_a_job_whose_code_is_not_what_the_run_has_seen_does_nothing(recorded):
 
 
 def test_a_job_whose_code_changes_while_it_runs_does_not_pass_for_finished(recorded):
-    done = _run_within(recorded, "open(__file__, 'a').write('# edited')")
+    done = _run_within(recorded, "open(__file__, 'a').write('edited = True')")
     assert re.fullmatch(OTHER, done.stderr)
     assert not (recorded / "out.txt.sha256").exists()

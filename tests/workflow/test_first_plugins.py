@@ -26,7 +26,10 @@ def extended(study):
     return study
 
 
-@pytest.mark.parametrize("configs", [["linear"], ["linear", "waves"]], ids=["abalone", "waves"])
+@pytest.mark.parametrize(
+    "configs",
+    [pytest.param(["linear"], id="abalone", marks=pytest.mark.slow), pytest.param(["linear", "waves"], id="waves")],
+)
 def test_what_the_page_adds_first_is_trained_and_measured(extended, configs):
     run = extended.snakemake("--configfile", "study.yaml", *(f"config/{name}.yaml" for name in configs))
     assert run.code == 0, run.output

@@ -116,6 +116,7 @@ def twice(outer, run, tmp_path):
     return type(outer)(folder / "adaptive-sharpness", {})
 
 
+@pytest.mark.slow
 def test_the_study_twice_in_a_workflow_with_rules_before_and_after(twice):
     """What the first one has made is taken, though no record of Snakemake's says so."""
     done = twice.snakemake(*ELSEWHERE)

@@ -282,6 +282,7 @@ def test_the_plan_is_what_snakemake_does(study):
     assert sorted(study.plan("--forceall").outputs) == planned
 
 
+@pytest.mark.slow
 def test_no_parameter_of_a_dry_run_is_long(study):
     """Snakemake prints those that have changed, as they were and as they are; here with 2,000 models a pool."""
     study.configure({"seeds": 2000, "measures.report_pga.on.gat.rho": [0.004, 0.3]})
