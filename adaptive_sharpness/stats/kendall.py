@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy import stats
 
+from adaptive_sharpness.stats.clustered import ClusteredKendallResult, clustered_kendall
 from adaptive_sharpness.stats.resampling import Interval, bca_interval, positions_without_each, tau_of_resamples
 from adaptive_sharpness.stats.samples import FEWEST, finite, missing_reason
+from adaptive_sharpness.stats.settings import cluster_codes
 
 VARIANCE = 0.437  # of atanh(tau), times n - 4 (Fieller, Hartley & Pearson 1957)
 
@@ -49,21 +51,36 @@ class KendallResult:
         return bca_interval(self.statistic, tau_of_resamples(self._x, self._y), self.n, **options)
 
 
-def kendall(x: np.ndarray, y: np.ndarray) -> KendallResult:
+def kendall(
+    x: np.ndarray, y: np.ndarray, *, clusters: np.ndarray | None = None, seed: int = 0, permutations: int = 999
+) -> KendallResult | ClusteredKendallResult:
     """Return Kendall's tau-b (Kendall 1945, scipy) of those models whose two values are finite.
 
     Args:
         x: one value a model, [models].
         y: another value of the same models, [models].
+        clusters: models that are no independent draws share one, such as repeats of a setting, [models]. Then p is
+            that of exchanges of whole clusters of x with clusters of as many models, and the interval is that of as
+            many clusters: rows taken as independent make both too sure.
+        seed: of the exchanges; without clusters p needs none.
+        permutations: how many exchanges; 0 for no test.
 
     Returns:
-        KendallResult; nan but for n where fewer than 3 models are usable, or where all values of x or of y tie.
+        KendallResult, or ClusteredKendallResult where clusters are given; nan but for n where fewer than 3 models are
+        usable, or where all values of x or of y tie.
+
+    Raises:
+        ValueError: if there is not a cluster for each model, or permutations are negative.
 
     Example:
         >>> found = kendall([1, 2, 3, 4], [1, 3, 2, 4])
         >>> round(found.statistic, 3), round(found.pvalue, 3), found.n
         (0.667, 0.333, 4)
+        >>> kendall([1, 2, 5, 6], [1, 3, 2, 4], clusters=["a", "a", "b", "b"]).clusters
+        2
     """
+    if clusters is not None:
+        return _by_clusters(x, y, clusters, seed, permutations)
     x, y = finite(x, y)
     if missing_reason(x=x, y=y):
         return KendallResult(math.nan, math.nan, len(x), x, y)
@@ -157,3 +174,15 @@ def consistency(tau: float, n: int, published: float, published_n: int) -> float
     if abs(tau) == 1:
         return math.copysign(math.inf, tau)
     return (math.atanh(tau) - math.atanh(published)) / math.sqrt(VARIANCE / (n - 4) + VARIANCE / (published_n - 4))
+
+
+def _by_clusters(
+    x: np.ndarray, y: np.ndarray, clusters: np.ndarray, seed: int, permutations: int
+) -> ClusteredKendallResult:
+    if permutations < 0:
+        raise ValueError(f"permutations: got {permutations}, wanted at least 0")
+    x, y, clusters = finite(x, y, cluster_codes(clusters, len(x)))
+    clusters = np.unique(clusters, return_inverse=True)[1]
+    reason = missing_reason(x=x, y=y)
+    tau = math.nan if reason else float(stats.kendalltau(x, y).statistic)
+    return clustered_kendall(x, y, tau, clusters, reason, seed, permutations)

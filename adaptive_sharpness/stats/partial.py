@@ -6,9 +6,12 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy import stats
 
+from adaptive_sharpness.stats.clustered import influence_variance, tau_influences
+from adaptive_sharpness.stats.dyadic import fisher_t_interval
 from adaptive_sharpness.stats.kendall import tau_b
 from adaptive_sharpness.stats.resampling import Interval, bca_interval, positions_without_each, tau_of_resamples
 from adaptive_sharpness.stats.samples import finite, missing_reason
+from adaptive_sharpness.stats.settings import cluster_codes
 
 ROUNDING = 1e-9  # of a partial correlation, which divides by what is left of x and y
 
@@ -25,6 +28,8 @@ class PartialKendallResult:
     statistic: float
     n: int
     _pairs: tuple = field(repr=False, compare=False)
+
+    pvalue = None  # no permutation keeps what z says of x and of y
 
     def confidence_interval(self, confidence_level: float = 0.95, *, seed: int = 0, resamples: int = 9999) -> Interval:
         """Return a BCa bootstrap interval (Efron 1987) over models.
@@ -53,6 +58,35 @@ class PartialKendallResult:
 
         options = {"confidence_level": confidence_level, "seed": seed, "resamples": resamples}
         return bca_interval(self.statistic, of_resamples, self.n, **options)
+
+
+@dataclass(frozen=True)
+class ClusteredPartialResult:
+    """A partial tau of a pool whose models come in clusters, nan where it does not exist.
+
+    Args:
+        statistic: the partial tau.
+        n: models used, those whose three values are finite.
+        clusters: that they come in.
+    """
+
+    statistic: float
+    n: int
+    clusters: int
+    _variance: float = field(repr=False, compare=False)
+
+    pvalue = None  # no exchange keeps what z says of x and of y
+
+    def confidence_interval(self, confidence_level: float = 0.95) -> Interval:
+        """Return an interval from the variance between clusters, of the linear part of the three taus.
+
+        Args:
+            confidence_level: from 0 to 1.
+
+        Returns:
+            Both ends, of Fisher's transformation with Student's t; nan where the partial tau is nan, 1 or -1.
+        """
+        return fisher_t_interval(self.statistic, self._variance, self.clusters - 1, confidence_level)
 
 
 @dataclass(frozen=True)
@@ -91,7 +125,9 @@ class GaussianPartialResult:
         return jackknife_interval(self.statistic, without, confidence_level)
 
 
-def partial_kendall(x: np.ndarray, y: np.ndarray, z: np.ndarray) -> PartialKendallResult:
+def partial_kendall(
+    x: np.ndarray, y: np.ndarray, z: np.ndarray, *, clusters: np.ndarray | None = None
+) -> PartialKendallResult | ClusteredPartialResult:
     """Return Kendall's partial tau of x and y given z (Kendall 1942).
 
     It is not 0 where x and y are independent given z, not even for a Gaussian; `gaussian_partial_kendall` is, for a
@@ -101,15 +137,22 @@ def partial_kendall(x: np.ndarray, y: np.ndarray, z: np.ndarray) -> PartialKenda
         x: one value a model, [models].
         y: another value of the same models, [models].
         z: what is given, [models].
+        clusters: models that are no independent draws share one, such as repeats of a setting, [models]. Then the
+            interval is that of as many clusters.
 
     Returns:
-        PartialKendallResult; nan where fewer than 3 models are usable, all values of one tie, or z orders x or y
-        perfectly.
+        PartialKendallResult, or ClusteredPartialResult where clusters are given; nan where fewer than 3 models are
+        usable, all values of one tie, or z orders x or y perfectly.
+
+    Raises:
+        ValueError: if there is not a cluster for each model.
 
     Example:
         >>> round(partial_kendall([1, 2, 3, 4], [2, 1, 4, 3], [1, 3, 2, 4]).statistic, 3)
         0.447
     """
+    if clusters is not None:
+        return _by_clusters(x, y, z, clusters)
     pairs, n = _pairs(x, y, z)
     return PartialKendallResult(float(partial_correlation(*_taus(pairs))), n, pairs)
 
@@ -209,3 +252,23 @@ def _pairs(x: np.ndarray, y: np.ndarray, z: np.ndarray) -> tuple[tuple, int]:
 def _taus(pairs: tuple) -> list[float]:
     (x, y), (_, z), _ = pairs
     return [np.nan] * 3 if missing_reason(x=x, y=y, z=z) else [tau_b(*pair) for pair in pairs]
+
+
+def _by_clusters(x: np.ndarray, y: np.ndarray, z: np.ndarray, clusters: np.ndarray) -> ClusteredPartialResult:
+    x, y, z, clusters = finite(x, y, z, cluster_codes(clusters, len(x)))
+    clusters = np.unique(clusters, return_inverse=True)[1]
+    pairs = (x, y), (x, z), (y, z)
+    taus = _taus(pairs)
+    partial = float(partial_correlation(*taus))
+    variance = math.nan
+    if not math.isnan(partial):
+        influences = [tau_influences(*pair, tau, clusters) for pair, tau in zip(pairs, taus, strict=True)]
+        slopes = _slopes(partial, *taus[1:])
+        variance = influence_variance(sum(slope * each for slope, each in zip(slopes, influences, strict=True)))
+    return ClusteredPartialResult(partial, len(x), len(np.unique(clusters)), variance)
+
+
+def _slopes(partial: float, xz: float, yz: float) -> tuple[float, float, float]:
+    """How fast a partial correlation rises with each of its three."""
+    left = math.sqrt((1 - xz**2) * (1 - yz**2))
+    return 1 / left, -yz / left + partial * xz / (1 - xz**2), -xz / left + partial * yz / (1 - yz**2)

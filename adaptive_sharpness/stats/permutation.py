@@ -6,8 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
+from adaptive_sharpness.stats.exchange import of_clusters
 from adaptive_sharpness.stats.randomness import stream
 from adaptive_sharpness.stats.resampling import LARGEST
+from adaptive_sharpness.stats.settings import cluster_codes
 
 TOLERANCE = 1e-9  # of two taus that are one and the same count of pairs
 CHUNK = 2**24  # pairs of models compared at once
@@ -28,7 +30,9 @@ class MaxTResult:
     single_pvalue: np.ndarray
 
 
-def max_t(x: np.ndarray, y: np.ndarray, *, seed: int = 0, permutations: int = 9999) -> MaxTResult:
+def max_t(
+    x: np.ndarray, y: np.ndarray, *, clusters: np.ndarray | None = None, seed: int = 0, permutations: int = 9999
+) -> MaxTResult:
     """Return permutation p of Kendall's tau of each x with y (two-sided), also adjusted for there being several x.
 
     A permutation of y serves all x at once. p is the share of permutations, the identity among them, whose |tau| is at
@@ -38,14 +42,16 @@ def max_t(x: np.ndarray, y: np.ndarray, *, seed: int = 0, permutations: int = 99
     Args:
         x: values of the models at each radius, [radii, models], finite.
         y: test losses of the same models, [models], finite.
+        clusters: models that are no independent draws share one, such as repeats of a setting, [models]. Then whole
+            clusters of y are exchanged, each with clusters of as many models.
         seed: of the permutations.
         permutations: how many.
 
     Returns:
-        MaxTResult; nan where all values of x or of y tie.
+        MaxTResult; nan where all values of x or of y tie, p also where no two clusters can be exchanged.
 
     Raises:
-        ValueError: if there are more models than can be counted.
+        ValueError: if there are more models than can be counted, or not a cluster for each of them.
 
     Example:
         >>> max_t(np.arange(8)[None], np.arange(8.0), permutations=99).pvalue.tolist()
@@ -55,11 +61,14 @@ def max_t(x: np.ndarray, y: np.ndarray, *, seed: int = 0, permutations: int = 99
     observed = np.abs(statistic)
     single, adjusted = np.ones_like(observed), np.ones_like(observed)
     draw = stream(seed, "permutation")
-    for permuted in _permuted(y, permutations, draw):
+    clusters = None if clusters is None else cluster_codes(clusters, len(y))
+    for permuted in (
+        _permuted(y, permutations, draw) if clusters is None else _exchanged(y, clusters, permutations, draw)
+    ):
         found = np.abs(taus(x, permuted))
         single += (found >= observed - TOLERANCE).sum(axis=0)
         adjusted += (np.nan_to_num(found).max(axis=1, keepdims=True) >= observed - TOLERANCE).sum(axis=0)
-    undefined = np.isnan(observed)
+    undefined = np.isnan(observed) | (clusters is not None and not _exchangeable(clusters))
     pvalues = (np.where(undefined, math.nan, count / (1 + permutations)) for count in (adjusted, single))
     return MaxTResult(statistic, *pvalues)
 
@@ -102,3 +111,16 @@ def _permuted(y: np.ndarray, permutations: int, draw: np.random.Generator):
     size = max(CHUNK // max(len(y) ** 2, 1), 1)
     for first in range(0, permutations, size):
         yield draw.permuted(np.tile(y, (min(size, permutations - first), 1)), axis=1)
+
+
+def _exchanged(y: np.ndarray, clusters: np.ndarray, permutations: int, draw: np.random.Generator):
+    """Orders of y in which whole clusters are exchanged, as many at a time as memory holds."""
+    size = max(CHUNK // max(len(y) ** 2, 1), 1)
+    for positions in of_clusters(clusters, draw, permutations):
+        yield from (y[positions[first : first + size]] for first in range(0, len(positions), size))
+
+
+def _exchangeable(clusters: np.ndarray) -> bool:
+    """Whether two clusters have as many models."""
+    sizes = np.unique(clusters, return_counts=True)[1]
+    return len(np.unique(sizes)) < len(sizes)

@@ -1,0 +1,236 @@
+"""What the order of two settings by a measure tells of their order by test loss, given hyper-parameters of both."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+
+from adaptive_sharpness.stats.bits import Columns, Order, ordered
+from adaptive_sharpness.stats.exchange import exchangeable, of_clusters, one_sided
+from adaptive_sharpness.stats.grid import Grid, joint
+from adaptive_sharpness.stats.randomness import stream
+from adaptive_sharpness.stats.resampling import Interval
+from adaptive_sharpness.stats.settings import SettingMeans, setting_means
+
+NO_INTERVAL = "K is a minimum that lies near its bound 0, where a bootstrap is not consistent: read it beside null_mean"
+
+
+@dataclass(frozen=True)
+class SetInformation:
+    """What the measure tells given one set of axes.
+
+    Args:
+        statistic: I(V_mu; V_g given U_S) / H(V_g given U_S), from 0 to 1; nan where the entropy is 0.
+        null_mean: its mean under exchange.
+        pvalue: the share of exchanges in which it is at least as high; None where there is no test.
+    """
+
+    statistic: float
+    null_mean: float
+    pvalue: float | None
+
+
+@dataclass(frozen=True)
+class ConditionalInformationResult:
+    """Jiang's K, never without what it is expected to be without association.
+
+    Args:
+        statistic: K, from 0 to 1; nan where it does not exist.
+        null_mean: the mean of K under exchange: as high is K without any association.
+        pvalue: the share of exchanges in which K is at least as high; None where there is no test.
+        given: the set of axes at which the minimum lies.
+        by_set: what the measure tells given each set of axes.
+        n: settings.
+        reason: why there is no K, or no test of it; empty where there are both.
+    """
+
+    statistic: float
+    null_mean: float
+    pvalue: float | None
+    given: tuple[str, ...] | None
+    by_set: dict[tuple[str, ...], SetInformation]
+    n: int
+    reason: str
+
+    interval_reason = NO_INTERVAL
+
+    def confidence_interval(self, confidence_level: float = 0.95) -> Interval:
+        """Return nan at both ends: see `interval_reason` for why there is no interval."""
+        return Interval(math.nan, math.nan)
+
+
+def conditional_information(
+    mu: np.ndarray,
+    g: np.ndarray,
+    axes: Mapping,
+    *,
+    clusters: np.ndarray | None = None,
+    most_given: int = 2,
+    seed: int = 0,
+    permutations: int = 999,
+) -> ConditionalInformationResult:
+    """Return the normalised conditional mutual information K (Jiang et al. 2020).
+
+    With V_mu = [mu(a) > mu(b)] and V_g = [g(a) > g(b)] over ordered pairs of settings a != b, and U_S the levels of
+    both at the axes in S: K = min over S of I(V_mu; V_g given U_S) / H(V_g given U_S), over the sets S of at most two
+    axes whose entropy is not 0. Levels of U_S weigh as many pairs as they have. Repeats are averaged first.
+
+    K has no sign, and counts estimate information too high. So it comes with its mean and p under exchange: each
+    setting gets the mu of a setting with as many repeats. The null says that settings are exchangeable in mu whatever
+    their g is; it does not say that mu and g are independent given some axis on which both depend.
+
+    Args:
+        mu: a measure, [models].
+        g: what it should foretell, [models].
+        axes: the levels of each axis by its name, each [models]; models that share all levels are repeats.
+        clusters: whole settings that are no independent draws share one, and are exchanged together, [models].
+        most_given: axes in the largest set.
+        seed: of the exchanges.
+        permutations: how many, at least 1.
+
+    Returns:
+        ConditionalInformationResult, of the models whose mu and g are finite.
+
+    Raises:
+        ValueError: if arrays do not fit, a level is missing, a setting lies in several clusters, or a number is out
+            of its range.
+
+    Example:
+        >>> axes = {"rate": [1, 1, 1, 2, 2, 2, 3, 3, 3], "width": [1, 2, 3] * 3}
+        >>> found = conditional_information(range(9), range(9), axes, permutations=99)
+        >>> found.statistic, found.null_mean < 1, found.pvalue
+        (1.0, True, 0.01)
+    """
+    if permutations < 1:
+        raise ValueError(f"permutations: got {permutations}, wanted at least 1: K is not to be read without its null")
+    if most_given < 0:
+        raise ValueError(f"most_given: got {most_given}, wanted at least 0")
+    means = setting_means(mu, g, axes, clusters)
+    reason = means.reason or ("all values of g tie" if np.ptp(means.g) == 0 else "")
+    if reason:
+        return ConditionalInformationResult(math.nan, math.nan, None, None, {}, len(means.g), reason)
+    sets = GivenSets(means.grid, means.g, most_given)
+    found = sets.information(means.mu)
+    drawn = _drawn(sets, means, stream(seed, "exchange of settings"), permutations)
+    testable = exchangeable(means.exchange_groups)
+    names = [tuple(means.grid.names[axis] for axis in given) for given in sets.given]
+    by_set = {
+        name: SetInformation(*_beside_null(*each, testable)) for name, *each in zip(names, found, drawn.T, strict=True)
+    }
+    statistic, null_mean, pvalue = _beside_null(np.nanmin(found), np.nanmin(drawn, axis=1), testable)
+    reason = "" if testable else "no two settings can be exchanged: each has its own number of repeats"
+    given = names[int(np.nanargmin(found))]
+    return ConditionalInformationResult(statistic, null_mean, pvalue, given, by_set, len(means.g), reason)
+
+
+class GivenSets:
+    """The information about the order by g that any measure of the same settings has, given each set of axes.
+
+    Args:
+        grid: the settings.
+        g: what is foretold, [settings].
+        most_given: axes in the largest set.
+    """
+
+    def __init__(self, grid: Grid, g: np.ndarray, most_given: int):
+        axes = range(grid.levels.shape[1])
+        most_given = min(most_given, len(axes))
+        self.given = [given for size in range(most_given + 1) for given in combinations(axes, size)]
+        self._parts = [_Part(grid, g, given, self.given) for given in combinations(axes, most_given)]
+        order = {given: place for place, given in enumerate(given for part in self._parts for given in part.given)}
+        self._order = [order[given] for given in self.given]
+        cells = [counts for part in self._parts for counts in part.sums(part.pairs)]
+        self._starts = np.cumsum([0, *[len(counts) for counts in cells[:-1]]])
+        self._pairs = np.concatenate(cells)
+        self._g_above = np.concatenate([counts for part in self._parts for counts in part.sums(part.g_above)])
+        self._entropy = np.add.reduceat(_entropy_terms(self._g_above, self._pairs), self._starts)
+        # Counts say so without rounding: whether g orders the pairs of some levels in both ways.
+        both_ways = (self._g_above > 0) & (self._g_above < self._pairs)
+        self._exists = np.add.reduceat(both_ways.astype(int), self._starts) > 0
+
+    def information(self, mu: np.ndarray) -> np.ndarray:
+        """Return the share of the entropy of the order by g that the order by a measure takes away.
+
+        Args:
+            mu: [settings].
+
+        Returns:
+            Given each set of axes, [sets]; nan where there is no entropy.
+        """
+        order = ordered(mu)
+        above, both = [], []
+        for part in self._parts:
+            for counts, total in zip(part.counts(order), (above, both), strict=True):
+                total += part.sums(counts)
+        mu_above, both = np.concatenate(above), np.concatenate(both)
+        terms = _information_terms(both, mu_above, self._g_above, self._pairs)
+        information = np.maximum(np.add.reduceat(terms, self._starts), 0)
+        shares = np.divide(information, self._entropy, out=np.full(len(self._starts), math.nan), where=self._exists)
+        return shares[self._order]
+
+
+class _Part:
+    """One of the largest sets of axes, and those smaller ones whose counts are sums of its counts.
+
+    A smaller set belongs to the first of the largest sets that holds it.
+    """
+
+    def __init__(self, grid: Grid, g: np.ndarray, largest: tuple[int, ...], sets: list[tuple[int, ...]]):
+        self.columns = Columns(joint(grid.levels[:, largest]))
+        order, starts = self.columns.order, self.columns.starts
+        sizes = np.diff(np.append(starts, len(order)))
+        self.pairs = np.outer(sizes, sizes) - np.diag(sizes)
+        self.given = [given for given in sets if _first_holder(given, grid.levels.shape[1], len(largest)) == largest]
+        groups = [joint(grid.levels[order[starts]][:, given]) for given in self.given]
+        # Which groups of the largest set make up each group of a smaller one; none for the largest itself.
+        self._members = [
+            None if given == largest else _indicator(group) for given, group in zip(self.given, groups, strict=True)
+        ]
+        self._g = self.columns.above(ordered(g))
+        self._above, self._both = np.empty_like(self._g), np.empty_like(self._g)
+        self.g_above = self.columns.counts(self._g)
+
+    def counts(self, order: Order) -> tuple[np.ndarray, np.ndarray]:
+        """Ordered pairs that lie above by mu, and by both mu and g, of each two groups."""
+        above = self.columns.above(order, self._above)
+        both = np.bitwise_and(above, self._g, out=self._both)
+        return self.columns.counts(above), self.columns.counts(both)
+
+    def sums(self, counts: np.ndarray) -> list[np.ndarray]:
+        """These counts for each set of axes, [cells] each."""
+        return [(counts if each is None else each.T @ counts @ each).ravel() for each in self._members]
+
+
+def _first_holder(given: tuple[int, ...], axes: int, size: int) -> tuple[int, ...]:
+    return next(largest for largest in combinations(range(axes), size) if set(given) <= set(largest))
+
+
+def _indicator(group: np.ndarray) -> np.ndarray:
+    return np.eye(group.max() + 1)[group]
+
+
+def _drawn(sets: GivenSets, means: SettingMeans, draw: np.random.Generator, permutations: int) -> np.ndarray:
+    """The information given each set, [permutations, sets], with mu exchanged."""
+    exchanges = of_clusters(means.clusters, draw, permutations, means.grid.repeats)
+    return np.array([sets.information(means.mu[positions]) for some in exchanges for positions in some])
+
+
+def _beside_null(statistic: float, drawn: np.ndarray, testable: bool) -> tuple[float, float, float | None]:
+    pvalue = one_sided(statistic, drawn) if testable and not math.isnan(statistic) else None
+    return float(statistic), float(drawn.mean()), pvalue
+
+
+def _information_terms(both: np.ndarray, mu_above: np.ndarray, g_above: np.ndarray, pairs: np.ndarray) -> np.ndarray:
+    """n log(n pairs / (row sum x column sum)) of the four ways in which a cell's pairs are ordered, summed."""
+    mu_not, g_not = pairs - mu_above, pairs - g_above
+    table = np.array([both, mu_above - both, g_above - both, mu_not - g_above + both], dtype=float)
+    expected = np.array([mu_above, mu_above, mu_not, mu_not], dtype=float) * [g_above, g_not, g_above, g_not]
+    return (table * np.log(np.where(table > 0, table * pairs / np.where(table > 0, expected, 1), 1))).sum(axis=0)
+
+
+def _entropy_terms(g_above: np.ndarray, pairs: np.ndarray) -> np.ndarray:
+    """-n log(n / pairs) of the two ways in which g orders a cell's pairs, summed."""
+    counts = np.array([g_above, pairs - g_above], dtype=float)
+    return -(counts * np.log(np.where(counts > 0, counts / np.maximum(pairs, 1), 1))).sum(axis=0)
