@@ -58,13 +58,13 @@ def tau_variance(x: np.ndarray, y: np.ndarray, tau: float, clusters: np.ndarray)
         clusters: of each model, whole numbers from 0, [models].
 
     Returns:
-        At least 0; nan where there are fewer than 2 clusters.
+        At least 0; nan where there are fewer than 4 clusters.
 
     Example:
-        >>> tau_variance(np.array([1.0, 2, 3]), np.array([1.0, 2, 3]), 1.0, np.arange(3))
+        >>> tau_variance(np.arange(4.0), np.arange(4.0), 1.0, np.arange(4))
         0.0
     """
-    return influence_variance(tau_influences(x, y, tau, clusters))
+    return influence_variance(tau_influences(x, y, tau, clusters), np.bincount(clusters))
 
 
 def tau_influences(x: np.ndarray, y: np.ndarray, tau: float, clusters: np.ndarray) -> np.ndarray:
@@ -100,25 +100,25 @@ def tau_influences(x: np.ndarray, y: np.ndarray, tau: float, clusters: np.ndarra
     return np.add.reduceat(np.concatenate(found), starts, axis=0)
 
 
-def influence_variance(influences: np.ndarray) -> float:
+def influence_variance(influences: np.ndarray, sizes: np.ndarray) -> float:
     """Return the variance between clusters of a statistic, from what the pairs of each two clusters add to it.
 
     Args:
         influences: each pair on both sides, [clusters, clusters].
+        sizes: models of each cluster, [clusters].
 
     Returns:
-        At least 0; nan where there are fewer than 2 clusters.
+        At least 0; nan where there are fewer than 4 clusters.
 
     Example:
-        >>> influence_variance(np.zeros((1, 1)))
+        >>> influence_variance(np.zeros((3, 3)), np.ones(3))
         nan
     """
-    n = len(influences)
-    if n < 2:
-        return math.nan
-    rows, columns = np.triu_indices(n)
-    errors = influences[rows, columns] * np.where(rows == columns, 1, 2)
-    return dyadic_variance(errors, rows, columns) * n / (n - 1)
+    rows, columns = np.triu_indices(len(influences))
+    alone = rows == columns
+    errors = influences[rows, columns] * np.where(alone, 1, 2)
+    shares = sizes[rows] * np.where(alone, (sizes[rows] - 1) / 2, sizes[columns])
+    return dyadic_variance(errors, rows, columns, shares)
 
 
 def exchanged_taus(

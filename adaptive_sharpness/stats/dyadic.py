@@ -8,31 +8,48 @@ from scipy import stats
 from adaptive_sharpness.stats.resampling import Interval
 
 
-def dyadic_variance(errors: np.ndarray, first: np.ndarray, second: np.ndarray) -> float:
-    """Return the variance of a sum over pairs, of which those that share a member may be correlated.
+def dyadic_variance(
+    errors: np.ndarray, first: np.ndarray, second: np.ndarray, shares: np.ndarray | None = None
+) -> float:
+    """Return the variance of a mean over pairs, of which those that share a member may be correlated.
 
     The sum over members of (the sum of the errors of their pairs)^2, less the sum over pairs of errors^2, which the
     first sum counts twice (Fafchamps & Gubert 2007; Aronow, Samii & Assenova 2015). At least the sum over pairs of
-    errors^2: pairs that share a member have no negative correlation if members are alike.
+    errors^2: pairs that share a member have no negative correlation if members are alike. Errors from the mean itself
+    make this too small; divided by the sum of w_p w_q over pairs p and q without a common member, w the shares of pairs
+    in the mean, it is unbiased.
 
     Args:
-        errors: what each pair adds to the sum, less what it is expected to add, [pairs].
+        errors: what each pair adds to the mean, less what it is expected to add, [pairs].
         first: member of each pair, whole numbers from 0, [pairs].
         second: member, [pairs]; the same where both are one.
+        shares: of each pair in the mean, [pairs]; without them nothing is divided.
 
     Returns:
-        At least 0.
+        At least 0; nan where no two pairs are without a common member.
 
     Example:
         >>> dyadic_variance(np.array([1.0, 1.0]), np.array([0, 0]), np.array([1, 2]))
         4.0
     """
+    of_members, of_pairs = _squares(errors, first, second)
+    variance = max(of_members - of_pairs, of_pairs)
+    if shares is None:
+        return variance
+    of_members, of_pairs = _squares(shares / shares.sum(), first, second)
+    apart = 1 - (of_members - of_pairs)
+    return variance / apart if apart > 1e-12 else math.nan
+
+
+def _squares(parts: np.ndarray, first: np.ndarray, second: np.ndarray) -> tuple[float, float]:
+    """The sum over members of the squared sum of their pairs, and the sum over pairs of squares."""
     members = int(max(first.max(initial=0), second.max(initial=0))) + 1
     _, pair = np.unique(np.minimum(first, second) * members + np.maximum(first, second), return_inverse=True)
-    squares = float((np.bincount(pair, errors) ** 2).sum())
-    sums = np.bincount(first, errors, members) + np.bincount(second, np.where(first == second, 0, errors), members)
-    inner = np.bincount(pair, np.where(first == second, errors, 0))  # a pair of one member is counted once
-    return max(float((sums**2).sum()) - squares + float((inner**2).sum()), squares)
+    alone = first == second
+    sums = np.bincount(first, parts, members) + np.bincount(second, np.where(alone, 0, parts), members)
+    of_pairs, of_members = np.bincount(pair, parts), float((sums**2).sum())
+    inner = np.bincount(pair, np.where(alone, parts, 0))  # a pair of one member is counted once by both sums
+    return of_members + float((inner**2).sum()), float((of_pairs**2).sum())
 
 
 def centred(parts: np.ndarray, shares: np.ndarray, *groups: np.ndarray) -> np.ndarray:

@@ -34,6 +34,7 @@ class AxisTau:
     cells_without: int
     reason: str
     _variance: float = field(repr=False, compare=False)
+    _freedom: int = field(repr=False, compare=False)
 
     def confidence_interval(self, confidence_level: float = 0.95) -> Interval:
         """Return an interval from the variance between pairs of settings; see `GranulatedResult`.
@@ -44,7 +45,7 @@ class AxisTau:
         Returns:
             Both ends; nan where there are fewer than two cells with a tau, or where psi_i is nan, 1 or -1.
         """
-        return fisher_t_interval(self.statistic, self._variance, self.cells - 1, confidence_level)
+        return fisher_t_interval(self.statistic, self._variance, self._freedom, confidence_level)
 
 
 @dataclass(frozen=True)
@@ -132,7 +133,7 @@ def granulated(
     cells = Cells(pairs, means.g)
     taus = cells.taus(means.mu[:, None])[:, 0]
     psi = cells.psi(taus[:, None])[:, 0]
-    errors = _errors(cells, means.mu, taus)
+    errors, shares = _errors(cells, means.mu, taus)
     of_settings = _exchanged_settings(cells, means, stream(seed, "exchange of settings"), permutations)
     by_axis = {}
     for axis, name in enumerate(means.grid.names):
@@ -149,7 +150,7 @@ def granulated(
         by_axis,
         len(means.g),
         _reason(means, cells, statistic, of_settings, permutations),
-        _variance(errors / max(np.isfinite(psi).sum(), 1), np.isfinite(errors), cells, means.clusters),
+        _variance(errors / max(np.isfinite(psi).sum(), 1), np.isfinite(errors), cells, means.clusters, shares),
         int(means.clusters.max(initial=-1)) + 1,
     )
 
@@ -254,8 +255,8 @@ def _chunks(mu: np.ndarray, exchanges: np.ndarray, cells: Cells) -> list[np.ndar
     return [mu[exchanges[first : first + size].T] for first in range(0, len(exchanges), size)]
 
 
-def _errors(cells: Cells, mu: np.ndarray, taus: np.ndarray) -> np.ndarray:
-    """What each pair adds to the psi of its axis, less what it is expected to; nan where its cell has no tau."""
+def _errors(cells: Cells, mu: np.ndarray, taus: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What each pair adds to the psi of its axis, less what it is expected to, and its share; nan without a tau."""
     pairs, exists = cells.pairs, ~np.isnan(taus)
     counts = np.bincount(pairs.cell_axis[exists], minlength=cells.axes)[pairs.axis]
     signs = _signs(mu[:, None], pairs.first, pairs.second)[:, 0]
@@ -264,16 +265,18 @@ def _errors(cells: Cells, mu: np.ndarray, taus: np.ndarray) -> np.ndarray:
     inside = exists[cells.of_pair]
     scale = np.sqrt(untied * untied_g)[cells.of_pair][inside] * counts[inside]
     parts = signs[inside] * cells.signs[inside] / scale
-    shares = 1 / (cells.sizes[cells.of_pair] * counts)[inside]
-    errors = np.full(len(signs), math.nan)
+    errors, shares = np.full((2, len(signs)), math.nan)
+    shares[inside] = 1 / (cells.sizes[cells.of_pair] * counts)[inside]
     everywhere = np.zeros(len(parts), dtype=int)
-    errors[inside] = centred(parts, shares, pairs.kind[inside], pairs.axis[inside], everywhere)
-    return errors
+    errors[inside] = centred(parts, shares[inside], pairs.kind[inside], pairs.axis[inside], everywhere)
+    return errors, shares
 
 
-def _variance(errors: np.ndarray, chosen: np.ndarray, cells: Cells, clusters: np.ndarray) -> float:
+def _variance(
+    errors: np.ndarray, chosen: np.ndarray, cells: Cells, clusters: np.ndarray, shares: np.ndarray | None = None
+) -> float:
     first, second = clusters[cells.pairs.first[chosen]], clusters[cells.pairs.second[chosen]]
-    return dyadic_variance(errors[chosen], first, second)
+    return dyadic_variance(errors[chosen], first, second, None if shares is None else shares[chosen])
 
 
 def _axis_tau(
@@ -295,7 +298,10 @@ def _axis_tau(
         reason = f"all values of mu or of g tie in each of {len(of_axis)} cells"
     chosen = (cells.pairs.axis == axis) & np.isfinite(errors)
     variance = _variance(errors, chosen, cells, means.clusters)
-    return AxisTau(float(psi[axis]), _pvalue(psi[axis], drawn), found, len(of_axis) - found, reason, variance)
+    # Each comparison of two levels has a mean of its own.
+    freedom = int(chosen.sum()) - len(np.unique(cells.pairs.kind[chosen]))
+    pvalue = _pvalue(psi[axis], drawn)
+    return AxisTau(float(psi[axis]), pvalue, found, len(of_axis) - found, reason, variance, freedom if found > 1 else 0)
 
 
 def _pvalue(statistic: float, drawn: np.ndarray) -> float | None:

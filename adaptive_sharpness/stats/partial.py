@@ -264,7 +264,9 @@ def _by_clusters(x: np.ndarray, y: np.ndarray, z: np.ndarray, clusters: np.ndarr
     if not math.isnan(partial):
         influences = [tau_influences(*pair, tau, clusters) for pair, tau in zip(pairs, taus, strict=True)]
         slopes = _slopes(partial, *taus[1:])
-        variance = influence_variance(sum(slope * each for slope, each in zip(slopes, influences, strict=True)))
+        variance = influence_variance(
+            sum(slope * each for slope, each in zip(slopes, influences, strict=True)), np.bincount(clusters)
+        )
     return ClusteredPartialResult(partial, len(x), len(np.unique(clusters)), variance)
 
 

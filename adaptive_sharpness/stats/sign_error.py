@@ -1,4 +1,4 @@
-"""How often a measure orders two settings wrongly that differ in one hyper-parameter alone, where their order is known."""
+"""How often a measure orders wrongly two settings that differ in one hyper-parameter alone and whose order is known."""
 
 import math
 from collections.abc import Mapping
@@ -141,14 +141,10 @@ def sign_error(
     by_axis = {}
     for axis, name in enumerate(pool.grid.names):
         chosen = pairs.axis[kept] == axis
-        freedom = len(np.unique(environments.cell[chosen])) - 1
         left_out = int((pairs.axis[~kept] == axis).sum())
-        by_axis[name] = SignErrors(
-            *_summary(errors, drawn, chosen, environments, pool, freedom, left_out, permutations)
-        )
-    freedom = int(pool.clusters.max(initial=-1))
+        by_axis[name] = SignErrors(*_summary(errors, drawn, chosen, environments, pool, left_out, permutations))
     everything = np.full(len(errors), True)
-    found = _summary(errors, drawn, everything, environments, pool, freedom, int((~kept).sum()), permutations)
+    found = _summary(errors, drawn, everything, environments, pool, int((~kept).sum()), permutations)
     return SignErrorResult(*found, by_axis, len(pool.grid.levels))
 
 
@@ -176,8 +172,6 @@ class Environments:
         self._first, self._second = first[inside], second[inside]
         self._signed = (weights * np.sign(dg) / sums[of_pair].clip(min=1e-300))[inside]
         self._starts = np.flatnonzero(np.diff(of_pair[inside], prepend=-1))
-        cells = np.diff(np.append(self.pairs.starts, len(self.pairs.first)))
-        self.cell = np.repeat(np.arange(len(cells)), cells)[self.kept]
 
     def errors(self, mu: np.ndarray) -> np.ndarray:
         """Return the sign error of each environment that is left, in either order.
@@ -276,14 +270,13 @@ def _summary(
     chosen: np.ndarray,
     environments: Environments,
     pool: Repeats,
-    freedom: int,
     left_out: int,
     permutations: int,
 ) -> tuple:
     """The fields of SignErrors of those environments that are chosen."""
     count = int(chosen.sum())
     if not count:
-        return (math.nan, None, *[math.nan] * 4, None, 0, 2 * left_out, _why_none(left_out), math.nan, freedom)
+        return (math.nan, None, *[math.nan] * 4, None, 0, 2 * left_out, _why_none(left_out), math.nan, 0)
     errors, drawn = errors[chosen], drawn[chosen]
     mean, percentile, maximum = _three(errors[:, None])[:, 0].tolist()
     pvalue, percentile_expected, maximum_expected, maximum_pvalue, reason = None, math.nan, math.nan, None, ""
@@ -295,11 +288,23 @@ def _summary(
     elif permutations:
         reason = "no two settings can be exchanged: each has its own number of repeats"
     pairs, kept = environments.pairs, np.flatnonzero(environments.kept)[chosen]
-    shares = np.full(count, 1 / count)
-    parts = centred(errors / count, shares, pairs.kind[kept], pairs.axis[kept], np.zeros(count, dtype=int))
-    variance = dyadic_variance(parts, pool.clusters[pairs.first[kept]], pool.clusters[pairs.second[kept]])
+    variance, freedom = _variance(errors, pairs, kept, pool, bool(chosen.all()))
     spread = (percentile, percentile_expected, maximum, maximum_expected, maximum_pvalue)
     return (mean, pvalue, *spread, 2 * count, 2 * left_out, reason, variance, freedom)
+
+
+def _variance(
+    errors: np.ndarray, pairs: Dyads, kept: np.ndarray, pool: Repeats, everything: bool
+) -> tuple[float, int]:
+    """The variance of the mean over those pairs of settings that are kept, and its degrees of freedom."""
+    count, kind, axis = len(errors), pairs.kind[kept], pairs.axis[kept]
+    shares = np.full(count, 1 / count)
+    parts = centred(errors / count, shares, kind, axis, np.zeros(count, dtype=int))
+    first, second = pool.clusters[pairs.first[kept]], pool.clusters[pairs.second[kept]]
+    if everything:
+        return dyadic_variance(parts, first, second, shares), int(pool.clusters.max())
+    # Pairs of one axis share settings within its cells alone: each comparison of two levels has a mean of its own.
+    return dyadic_variance(parts, first, second), count - len(np.unique(kind))
 
 
 def _three(errors: np.ndarray) -> np.ndarray:
