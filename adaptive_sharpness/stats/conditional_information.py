@@ -38,7 +38,7 @@ class ConditionalInformationResult:
 
     Args:
         statistic: K, from 0 to 1; nan where it does not exist.
-        null_mean: the mean of K under exchange: as high is K without any association.
+        null_mean: the mean of K under exchange: as high is K without any association; nan where there is no test.
         pvalue: the share of exchanges in which K is at least as high; None where there is no test.
         given: the set of axes at which the minimum lies.
         by_set: what the measure tells given each set of axes.
@@ -113,13 +113,14 @@ def conditional_information(
         return ConditionalInformationResult(math.nan, math.nan, None, None, {}, len(means.g), reason)
     sets = GivenSets(means.grid, means.g, most_given)
     found = sets.information(means.mu)
-    drawn = _drawn(sets, means, stream(seed, "exchange of settings"), permutations)
     testable = exchangeable(means.exchange_groups)
+    drawn = _drawn(sets, means, stream(seed, "exchange of settings"), permutations) if testable else None
     names = [tuple(means.grid.names[axis] for axis in given) for given in sets.given]
     by_set = {
-        name: SetInformation(*_beside_null(*each, testable)) for name, *each in zip(names, found, drawn.T, strict=True)
+        name: SetInformation(*_beside_null(found[place], None if drawn is None else drawn[:, place]))
+        for place, name in enumerate(names)
     }
-    statistic, null_mean, pvalue = _beside_null(np.nanmin(found), np.nanmin(drawn, axis=1), testable)
+    statistic, null_mean, pvalue = _beside_null(np.nanmin(found), None if drawn is None else np.nanmin(drawn, axis=1))
     reason = "" if testable else "no two settings can be exchanged: each has its own number of repeats"
     given = names[int(np.nanargmin(found))]
     return ConditionalInformationResult(statistic, null_mean, pvalue, given, by_set, len(means.g), reason)
@@ -217,9 +218,11 @@ def _drawn(sets: GivenSets, means: SettingMeans, draw: np.random.Generator, perm
     return np.array([sets.information(means.mu[positions]) for some in exchanges for positions in some])
 
 
-def _beside_null(statistic: float, drawn: np.ndarray, testable: bool) -> tuple[float, float, float | None]:
-    pvalue = one_sided(statistic, drawn) if testable and not math.isnan(statistic) else None
-    return float(statistic), float(drawn.mean()), pvalue
+def _beside_null(statistic: float, drawn: np.ndarray | None) -> tuple[float, float, float | None]:
+    """A statistic, its mean under exchange and p; nan and None where it does not exist or nothing is exchanged."""
+    if drawn is None or math.isnan(statistic):
+        return float(statistic), math.nan, None
+    return float(statistic), float(drawn.mean()), one_sided(statistic, drawn)
 
 
 def _information_terms(both: np.ndarray, mu_above: np.ndarray, g_above: np.ndarray, pairs: np.ndarray) -> np.ndarray:

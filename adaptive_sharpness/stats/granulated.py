@@ -310,8 +310,8 @@ def _pvalue(statistic: float, drawn: np.ndarray) -> float | None:
 
 def _reason(means: SettingMeans, cells: Cells, statistic: float, drawn: np.ndarray, permutations: int) -> str:
     tied = [name for name, values in (("mu", means.mu), ("g", means.g)) if len(values) and np.ptp(values) == 0]
-    if means.reason:
-        return means.reason
+    if len(means.g) < 2:
+        return f"{len(means.g)} usable {'setting' if len(means.g) else 'settings'}, wanted at least 2"
     if tied:
         return f"all values of {' and of '.join(tied)} tie"
     if not len(cells.of_pair):

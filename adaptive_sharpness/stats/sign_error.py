@@ -293,9 +293,7 @@ def _summary(
     return (mean, pvalue, *spread, 2 * count, 2 * left_out, reason, variance, freedom)
 
 
-def _variance(
-    errors: np.ndarray, pairs: Dyads, kept: np.ndarray, pool: Repeats, everything: bool
-) -> tuple[float, int]:
+def _variance(errors: np.ndarray, pairs: Dyads, kept: np.ndarray, pool: Repeats, everything: bool) -> tuple[float, int]:
     """The variance of the mean over those pairs of settings that are kept, and its degrees of freedom."""
     count, kind, axis = len(errors), pairs.kind[kept], pairs.axis[kept]
     shares = np.full(count, 1 / count)

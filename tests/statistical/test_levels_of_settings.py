@@ -2,9 +2,9 @@
 
 What each null says, and what is exchanged:
 
-- tau over all models, tau between settings, Psi, the mean sign error, K and max-T: settings are exchangeable in mu,
+- tau over all models, tau between settings, Psi, mean sign error, K and max-T: settings are exchangeable in mu,
   whatever g is. Whole settings are exchanged.
-- psi_i: settings that differ in axis i alone are exchangeable in mu, whatever the other axes do to mu and to g. Settings
+- psi_i: settings that differ in axis i alone are exchangeable in mu, whatever other axes do to mu and to g. Settings
   are exchanged within cells.
 - tau within settings: repeats of a setting are exchangeable in mu, whatever settings do. Repeats are exchanged.
 

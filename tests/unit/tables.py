@@ -3,7 +3,9 @@
 import itertools
 
 import numpy as np
+from hypothesis import settings as hypothesis_settings
 
+FEW = hypothesis_settings(max_examples=25, deadline=None, derandomize=True)
 KINDS = ("full", "holes", "ties", "repeats", "all of these")
 
 

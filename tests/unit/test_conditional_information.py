@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tables import KINDS, settings, table
+from tables import FEW, KINDS, settings, table
 
 from adaptive_sharpness.stats import conditional_information
 
@@ -73,6 +73,7 @@ def test_the_null_is_that_of_all_exchanges():
     assert found.pvalue == pytest.approx(np.mean(np.array(drawn) >= found.statistic - 1e-9), abs=0.03)
 
 
+@FEW
 @given(st.integers(0, 2**32 - 1))
 def test_k_knows_orders_alone_and_lies_between_0_and_1(seed):
     mu, g, axes = table("holes", seed % 1000)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats as scipy_stats
-from tables import KINDS, settings, table
+from tables import FEW, KINDS, settings, table
 
 from adaptive_sharpness.stats import granulated, kendall
 
@@ -48,6 +48,7 @@ def test_models_without_a_finite_value_are_left_out():
     assert granulated(mu, g, axes, permutations=9).statistic == without.statistic
 
 
+@FEW
 @given(st.integers(0, 2**32 - 1))
 def test_psi_knows_orders_alone_and_its_sign_turns_with_the_measure(seed):
     mu, g, axes = table("holes", seed % 1000)
@@ -129,8 +130,8 @@ def test_the_interval_is_that_of_dyads_in_plain_loops():
 @pytest.mark.parametrize(
     ("mu", "g", "axes", "reason"),
     [
-        ([1, 2], [1, 2], {"rate": [1, 2]}, "2 usable settings, wanted at least 3"),
-        ([math.nan] * 3, [1, 2, 3], {"rate": [1, 2, 3]}, "0 usable settings, wanted at least 3"),
+        ([1, 1], [1, 2], {"rate": [1, 1]}, "1 usable setting, wanted at least 2"),
+        ([math.nan] * 3, [1, 2, 3], {"rate": [1, 2, 3]}, "0 usable settings, wanted at least 2"),
         ([1, 1, 1], [1, 2, 3], {"rate": [1, 2, 3]}, "all values of mu tie"),
         ([1, 1, 1], [2, 2, 2], {"rate": [1, 2, 3]}, "all values of mu and of g tie"),
         ([1, 2, 3], [1, 2, 3], {"rate": [1, 2, 3], "width": [1, 2, 3]}, "no two settings differ in one axis alone"),
@@ -174,6 +175,12 @@ def test_one_cell_is_kendalls_tau():
     mu, g = rng.integers(5, size=(2, 12)).astype(float)
     found = granulated(mu, g, {"rate": np.arange(12)}, permutations=0)
     assert found.statistic == pytest.approx(kendall(mu, g).statistic, abs=1e-12)
+
+
+def test_two_settings_have_a_psi_and_no_interval():
+    found = granulated([1, 2], [2, 1], {"rate": [1, 2]})
+    assert (found.statistic, found.pvalue, found.reason) == (-1, 1, "")
+    assert np.isnan(found.confidence_interval()).all()
 
 
 def test_p_follows_from_its_seed():

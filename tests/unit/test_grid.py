@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tables import FEW
 
 from adaptive_sharpness import stats
 from adaptive_sharpness.stats.bits import Columns, ordered
@@ -30,6 +31,7 @@ def test_a_table_is_as_good_as_a_mapping():
     assert stats.granulated(mu, g, table) == stats.granulated(mu, g, axes)
 
 
+@FEW
 @given(rows)
 def test_settings_are_the_rows_that_are_alike(levels):
     columns = list(zip(*levels, strict=True))
@@ -45,6 +47,7 @@ def test_settings_are_the_rows_that_are_alike(levels):
     assert joint(grid.levels).tolist() == list(range(len(grid.levels)))
 
 
+@FEW
 @given(rows)
 def test_dyads_are_the_pairs_of_settings_that_differ_in_one_axis(levels):
     levels = list(dict.fromkeys(levels))
@@ -61,6 +64,7 @@ def test_dyads_are_the_pairs_of_settings_that_differ_in_one_axis(levels):
         assert grid.levels[first, axis] != grid.levels[second, axis]
 
 
+@FEW
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 9)), min_size=1, max_size=50))
 def test_bits_count_the_pairs_of_each_two_groups(models):
     group, values = joint(np.array([[group] for group, _ in models])), np.array([float(value) for _, value in models])
@@ -72,6 +76,7 @@ def test_bits_count_the_pairs_of_each_two_groups(models):
     np.testing.assert_array_equal(counts, wanted)
 
 
+@FEW
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=12), st.integers(0, 99))
 def test_exchanges_stay_within_strata_and_are_permutations(strata, seed):
     strata = np.array(strata)
@@ -95,6 +100,7 @@ def test_clusters_are_exchanged_with_those_of_as_many_units_with_as_many_repeats
     assert {tuple(order) for order in found.tolist()} == {(0, 1, 2, 3, 4, 5, 6), (1, 0, 3, 2, 4, 5, 6)}
 
 
+@FEW
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4), st.integers(-3, 3)), min_size=1, max_size=20))
 def test_the_dyadic_variance_sums_products_of_pairs_that_share_a_member(pairs):
     first, second, errors = (np.array(each) for each in zip(*pairs, strict=True))

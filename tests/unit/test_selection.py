@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tables import FEW
 
 from adaptive_sharpness.stats import selection
 
@@ -51,6 +52,7 @@ def test_ties_are_drawn_by_lot_on_average():
     assert found.best_pvalue == pytest.approx(1 / 3, abs=0.03)
 
 
+@FEW
 @given(st.lists(st.integers(0, 5), min_size=3, max_size=30), st.integers(0, 99))
 def test_shares_lie_between_0_and_1_and_regret_is_that_of_one_of_the_models(mu, seed):
     g = np.random.default_rng(seed).normal(size=len(mu))
