@@ -58,7 +58,7 @@ def tau_variance(x: np.ndarray, y: np.ndarray, tau: float, clusters: np.ndarray)
         clusters: of each model, whole numbers from 0, [models].
 
     Returns:
-        At least 0; nan where there are fewer than 4 clusters.
+        At least 0; nan where no two pairs of models are without a common cluster.
 
     Example:
         >>> tau_variance(np.arange(4.0), np.arange(4.0), 1.0, np.arange(4))
@@ -108,7 +108,7 @@ def influence_variance(influences: np.ndarray, sizes: np.ndarray) -> float:
         sizes: models of each cluster, [clusters].
 
     Returns:
-        At least 0; nan where there are fewer than 4 clusters.
+        At least 0; nan where no two pairs of models are without a common cluster.
 
     Example:
         >>> influence_variance(np.zeros((3, 3)), np.ones(3))

@@ -163,9 +163,9 @@ class Environments:
         first, second, of_pair = _model_pairs(pool, self.pairs)
         dg = pool.g[first] - pool.g[second]
         weights = _weights(dg, first, second, test_size, losses)
-        counts, sums, squares = (
-            np.bincount(of_pair, each, len(self.pairs.first)) for each in (None, weights, weights**2)
-        )
+        settings = len(self.pairs.first)
+        counts = np.bincount(of_pair, minlength=settings)
+        sums, squares = (np.bincount(of_pair, each, settings).astype(float) for each in (weights, weights**2))
         worth = np.divide(sums**2, squares, out=np.zeros_like(sums), where=squares > 0)
         self.kept = (sums > 0) & (worth >= least_share * counts * (1 - 1e-9))
         inside = self.kept[of_pair]

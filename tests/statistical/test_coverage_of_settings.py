@@ -52,7 +52,7 @@ def covered(truth: dict[str, float], intervals: list[dict]) -> dict[str, float]:
     """How often each interval holds the truth."""
     held: Counter = Counter()
     for each in intervals:
-        held.update({name: low <= truth[name] <= high for name, (low, high) in each.items()})
+        held.update({name: bool(low <= truth[name] <= high) for name, (low, high) in each.items()})
     return {name: count / len(intervals) for name, count in held.items()}
 
 

@@ -47,7 +47,7 @@ def shares(pvalues: list[dict[str, float]]) -> dict[str, float]:
     """How often each p is at most 0.05."""
     rejected: Counter = Counter()
     for each in pvalues:
-        rejected.update({name: p <= LEVEL for name, p in each.items()})
+        rejected.update({name: bool(p <= LEVEL) for name, p in each.items()})
     return {name: count / len(pvalues) for name, count in rejected.items()}
 
 

@@ -59,8 +59,8 @@ def test_dyads_are_the_pairs_of_settings_that_differ_in_one_axis(levels):
         if len(differing) == 1:
             wanted.add((differing[0], one, other))
     assert sorted(zip(found.axis.tolist(), found.first.tolist(), found.second.tolist(), strict=True)) == sorted(wanted)
-    for axis, first, second, cell in zip(found.axis, found.first, found.second, found.cell[found.axis].T, strict=True):
-        assert cell[first] == cell[second]
+    for axis, first, second in zip(found.axis, found.first, found.second, strict=True):
+        assert found.cell[axis, first] == found.cell[axis, second]
         assert grid.levels[first, axis] != grid.levels[second, axis]
 
 
