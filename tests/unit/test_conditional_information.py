@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tables import FEW, KINDS, settings, table
+from made_up_tables import FEW, KINDS, settings, table
 
 from adaptive_sharpness.stats import conditional_information
 

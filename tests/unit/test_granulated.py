@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from made_up_tables import FEW, KINDS, settings, table
 from scipy import stats as scipy_stats
-from tables import FEW, KINDS, settings, table
 
 from adaptive_sharpness.stats import granulated, kendall
 

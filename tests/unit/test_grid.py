@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tables import FEW
+from made_up_tables import FEW
 
 from adaptive_sharpness import stats
 from adaptive_sharpness.stats.bits import Columns, ordered

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tables import FEW
+from made_up_tables import FEW
 
 from adaptive_sharpness.stats import selection
 

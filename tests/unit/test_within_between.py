@@ -5,8 +5,8 @@ import math
 
 import numpy as np
 import pytest
+from made_up_tables import table
 from scipy import stats as scipy_stats
-from tables import table
 
 from adaptive_sharpness.stats import kendall, within_between
 
