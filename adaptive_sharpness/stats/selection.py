@@ -55,7 +55,8 @@ def selection(
     mu, their mean g stands for it. The best fifth are the floor(n / 5) models of the lowest values, at least one; those
     that tie at its edge share the places that are left.
 
-    The null says that models are exchangeable in mu, whatever their g is. Without ties p is exact: the taken model is
+    The null says that models are exchangeable in mu, whatever their g is; settings are, too, however many repeats they
+    have. Without ties p is exact: the taken model is
     any of all, and the number found is hypergeometric. With ties it is that of permutations.
 
     Args:
