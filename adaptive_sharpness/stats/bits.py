@@ -72,6 +72,10 @@ class Columns:
 
         Returns:
             [models, words x groups]; the models group by group.
+
+        Example:
+            >>> Columns(np.zeros(3, dtype=int)).above(ordered(np.array([5.0, 1.0, 7.0]))).tolist()
+            [[2], [0], [3]]
         """
         lowest = self._lowest
         lowest.fill(0)
@@ -87,6 +91,11 @@ class Columns:
 
         Returns:
             [groups of the models above, groups of the models below].
+
+        Example:
+            >>> columns = Columns(np.array([0, 0, 1]))
+            >>> columns.counts(columns.above(ordered(np.array([1.0, 2.0, 3.0])))).tolist()
+            [[1, 0], [2, 0]]
         """
         np.bitwise_count(bits, out=self._ones)
         return np.add.reduceat(self._ones, self.starts, axis=0, dtype=np.int64).reshape(self._shape).sum(axis=1)

@@ -44,6 +44,12 @@ class ClusteredKendallResult:
 
         Returns:
             Both ends, of Fisher's transformation with Student's t; nan where tau is nan, 1 or -1.
+
+        Example:
+            >>> x, y = np.arange(5.0), np.array([1.0, 0.0, 3.0, 2.0, 4.0])
+            >>> low, high = clustered_kendall(x, y, 0.6, np.arange(5), "", 0, 0).confidence_interval()
+            >>> -1 <= low < 0.6 < high <= 1
+            True
         """
         return fisher_t_interval(self.statistic, self._variance, self.clusters - 1, confidence_level)
 

@@ -57,7 +57,12 @@ class ConditionalInformationResult:
     interval_reason = NO_INTERVAL
 
     def confidence_interval(self, confidence_level: float = 0.95) -> Interval:
-        """Return nan at both ends: see `interval_reason` for why there is no interval."""
+        """Return nan at both ends: see `interval_reason` for why there is no interval.
+
+        Example:
+            >>> conditional_information([1, 2, 3], [1, 2, 3], {"rate": [1, 2, 3]}, permutations=9).confidence_interval()
+            Interval(low=nan, high=nan)
+        """
         return Interval(math.nan, math.nan)
 
 
@@ -159,6 +164,11 @@ class GivenSets:
 
         Returns:
             Given each set of axes, [sets]; nan where there is no entropy.
+
+        Example:
+            >>> means = setting_means([1, 2, 3], [1, 2, 3], {"rate": [1, 1, 2], "width": [1, 2, 1]}, None)
+            >>> GivenSets(means.grid, means.g, 0).information(means.mu).round(12).tolist()
+            [1.0]
         """
         order = ordered(mu)
         above, both = [], []

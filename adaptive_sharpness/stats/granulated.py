@@ -44,6 +44,12 @@ class AxisTau:
 
         Returns:
             Both ends; nan where there are fewer than two cells with a tau, or where psi_i is nan, 1 or -1.
+
+        Example:
+            >>> axes = {"rate": [1, 1, 1, 2, 2, 2], "width": [1, 2, 3, 1, 2, 3]}
+            >>> low, high = granulated(range(6), [0, 1, 2, 4, 3, 5], axes).by_axis["width"].confidence_interval()
+            >>> -1 <= low < 2 / 3 < high <= 1
+            True
         """
         return fisher_t_interval(self.statistic, self._variance, self._freedom, confidence_level)
 
@@ -81,6 +87,12 @@ class GranulatedResult:
 
         Returns:
             Both ends, of Fisher's transformation with Student's t; nan where Psi is nan, 1 or -1.
+
+        Example:
+            >>> axes = {"rate": [1, 1, 1, 2, 2, 2], "width": [1, 2, 3, 1, 2, 3]}
+            >>> low, high = granulated(range(6), [0, 1, 2, 4, 3, 5], axes).confidence_interval()
+            >>> -1 <= low < 5 / 6 < high <= 1
+            True
         """
         return fisher_t_interval(self.statistic, self._variance, self._clusters - 1, confidence_level)
 
@@ -180,6 +192,11 @@ class Cells:
 
         Returns:
             [cells, draws]; nan where all values of mu or of g tie.
+
+        Example:
+            >>> means = setting_means([1, 2, 3, 4], [1, 2, 4, 3], {"rate": [1, 1, 2, 2], "width": [8, 16, 8, 16]}, None)
+            >>> Cells(dyads(means.grid), means.g).taus(means.mu[:, None]).ravel().tolist()
+            [1.0, 1.0, 1.0, -1.0]
         """
         chosen, cells = slice(None), slice(None)
         if axis is not None:
@@ -198,6 +215,11 @@ class Cells:
 
         Returns:
             [axes, draws]; nan where no cell has a tau.
+
+        Example:
+            >>> means = setting_means([1, 2, 3, 4], [1, 2, 4, 3], {"rate": [1, 1, 2, 2], "width": [8, 16, 8, 16]}, None)
+            >>> Cells(dyads(means.grid), means.g).psi(np.array([[1.0], [0.5], [1.0], [np.nan]])).tolist()
+            [[0.75], [1.0]]
         """
         runs = [_run(self.pairs.cell_axis, axis) for axis in range(self.axes)]
         return np.array([_mean_of_existing(taus[run]) for run in runs])

@@ -24,11 +24,21 @@ class Grid:
 
     @cached_property
     def repeats(self) -> np.ndarray:
-        """How many models each setting has, [settings]."""
+        """How many models each setting has, [settings].
+
+        Example:
+            >>> read_grid({"rate": [0.1, 0.2, 0.1]}, 3).repeats.tolist()
+            [2, 1]
+        """
         return np.bincount(self.setting, minlength=len(self.levels))
 
     def means(self, values: np.ndarray) -> np.ndarray:
-        """Return the mean of each setting's repeats, the same in whatever order they come, [settings]."""
+        """Return the mean of each setting's repeats, the same in whatever order they come, [settings].
+
+        Example:
+            >>> read_grid({"rate": [0.1, 0.2, 0.1]}, 3).means(np.array([1.0, 5.0, 2.0])).tolist()
+            [1.5, 5.0]
+        """
         order = np.lexsort((values, self.setting))
         return np.add.reduceat(values[order], _starts(self.setting[order])) / self.repeats
 
@@ -37,6 +47,10 @@ class Grid:
 
         Raises:
             ValueError: if one setting's models lie in several clusters.
+
+        Example:
+            >>> read_grid({"rate": [0.1, 0.2, 0.1, 0.3]}, 4).clusters(np.array([0, 1, 0, 0])).tolist()
+            [0, 1, 0]
         """
         if clusters is None:
             return np.arange(len(self.levels))

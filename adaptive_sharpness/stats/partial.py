@@ -85,6 +85,12 @@ class ClusteredPartialResult:
 
         Returns:
             Both ends, of Fisher's transformation with Student's t; nan where the partial tau is nan, 1 or -1.
+
+        Example:
+            >>> found = partial_kendall([1, 2, 3, 4, 5], [2, 1, 4, 3, 5], [1, 3, 2, 5, 4], clusters=range(5))
+            >>> low, high = found.confidence_interval()
+            >>> -1 <= low < found.statistic < high <= 1
+            True
         """
         return fisher_t_interval(self.statistic, self._variance, self.clusters - 1, confidence_level)
 

@@ -42,7 +42,12 @@ class SelectionResult:
     interval_reason = NO_INTERVAL
 
     def confidence_interval(self, confidence_level: float = 0.95) -> Interval:
-        """Return nan at both ends: see `interval_reason` for why there is no interval."""
+        """Return nan at both ends: see `interval_reason` for why there is no interval.
+
+        Example:
+            >>> selection([3, 1, 2, 5, 4], [0.3, 0.2, 0.1, 0.5, 0.4]).confidence_interval()
+            Interval(low=nan, high=nan)
+        """
         return Interval(math.nan, math.nan)
 
 

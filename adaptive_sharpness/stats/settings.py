@@ -49,7 +49,12 @@ class SettingMeans:
 
     @property
     def exchange_groups(self) -> np.ndarray:
-        """Of each cluster; clusters of one group may be exchanged, [clusters]."""
+        """Of each cluster; clusters of one group may be exchanged, [clusters].
+
+        Example:
+            >>> setting_means([1, 2, 3, 4], [1, 2, 3, 4], {"rate": [0.1, 0.2, 0.2, 0.3]}, None).exchange_groups.tolist()
+            [0, 1, 0]
+        """
         return cluster_kinds(self.clusters, self.grid.repeats)
 
 

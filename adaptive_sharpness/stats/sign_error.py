@@ -62,6 +62,12 @@ class SignErrors:
 
         Returns:
             Both ends, of Fisher's transformation of 1 - 2 x mean with Student's t; nan where the mean is nan, 0 or 1.
+
+        Example:
+            >>> found = sign_error([1, 2, 3, 4], [1, 2, 4, 3], {"rate": [1, 1, 2, 2], "width": [8, 16, 8, 16]})
+            >>> low, high = found.confidence_interval()
+            >>> 0 <= low < 0.25 < high <= 1
+            True
         """
         agreement = 1 - 2 * self.statistic
         low, high = fisher_t_interval(agreement, 4 * self._variance, self._freedom, confidence_level)
@@ -181,6 +187,11 @@ class Environments:
 
         Returns:
             [pairs of settings that are left, draws].
+
+        Example:
+            >>> pool = read_repeats([1, 2, 3], [1, 3, 2], {"rate": [1, 2, 3]}, None)
+            >>> Environments(pool, None, None, LEAST_SHARE).errors(pool.mu[:, None]).ravel().tolist()
+            [0.0, 0.0, 1.0]
         """
         if not len(self._starts):
             return np.zeros((0, mu.shape[1]))
@@ -189,7 +200,13 @@ class Environments:
 
     @property
     def size(self) -> int:
-        """Pairs of models that are compared."""
+        """Pairs of models that are compared.
+
+        Example:
+            >>> pool = read_repeats([1, 2, 3], [1, 3, 2], {"rate": [1, 1, 2]}, None)
+            >>> Environments(pool, None, None, LEAST_SHARE).size
+            2
+        """
         return len(self._first)
 
 

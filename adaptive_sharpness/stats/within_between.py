@@ -47,6 +47,12 @@ class WithinResult:
 
         Returns:
             Both ends, of Fisher's transformation with Student's t; nan where tau is nan, 1 or -1.
+
+        Example:
+            >>> found = within_between(range(6), [0, 1, 3, 2, 4, 5], [0, 0, 1, 1, 2, 2]).within
+            >>> low, high = found.confidence_interval()
+            >>> -1 <= low < 1 / 3 < high <= 1
+            True
         """
         return fisher_t_interval(self.statistic, self._variance, self.clusters - 1, confidence_level)
 
@@ -65,16 +71,32 @@ class WithinBetweenResult:
 
     @property
     def statistic(self) -> tuple[float, float]:
-        """tau within settings, and between them."""
+        """tau within settings, and between them.
+
+        Example:
+            >>> within_between([1, 2, 11, 12, 21, 22], [12, 11, 22, 21, 32, 31], [0, 0, 1, 1, 2, 2]).statistic
+            (-1.0, 1.0)
+        """
         return self.within.statistic, self.between.statistic
 
     @property
     def pvalue(self) -> tuple[float | None, float | None]:
-        """p of tau within settings, and between them."""
+        """p of tau within settings, and between them.
+
+        Example:
+            >>> within_between([1, 2, 11, 12], [12, 11, 22, 21], [0, 0, 1, 1], permutations=0).pvalue
+            (None, None)
+        """
         return self.within.pvalue, self.between.pvalue
 
     def confidence_interval(self, confidence_level: float = 0.95) -> tuple[Interval, Interval]:
-        """Return the intervals of tau within settings, and between them."""
+        """Return the intervals of tau within settings, and between them.
+
+        Example:
+            >>> found = within_between([1, 2, 11, 12, 21, 22], [12, 11, 22, 21, 32, 31], [0, 0, 1, 1, 2, 2])
+            >>> found.confidence_interval()
+            (Interval(low=nan, high=nan), Interval(low=nan, high=nan))
+        """
         return self.within.confidence_interval(confidence_level), self.between.confidence_interval(confidence_level)
 
 
