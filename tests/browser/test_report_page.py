@@ -1,8 +1,6 @@
 """The page as a reader meets it: in a real Chromium, on a desk and on a telephone."""
 
 import math
-import os
-import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -13,10 +11,6 @@ from adaptive_sharpness.study.report.drawings import Drawing, draw_figures, save
 from adaptive_sharpness.study.report.page import render_page
 from adaptive_sharpness.study.report.tables import Tables
 from adaptive_sharpness.study.tables.tau import statistic_columns
-
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
 
 SIZES = {"desk": {"width": 1280, "height": 800}, "telephone": {"width": 390, "height": 844}}
 POOLS = {"fcnn": -0.311, "lenet5": -0.18, "gat": -0.185}
@@ -85,16 +79,6 @@ def report(tmp_path_factory):
     html = render_page(tables(ladder=ladder()), columns, drawings, folder / "figures", made_by)
     (folder / "report.html").write_text(html, encoding="utf-8")
     return (folder / "report.html").as_uri(), len(drawings)
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    # Chromium's sandbox refuses to start as root.
-    arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
-    with playwright.sync_playwright() as run:
-        browser = run.chromium.launch(executable_path=CHROMIUM, args=arguments)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(params=SIZES)
