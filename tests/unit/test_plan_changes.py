@@ -292,9 +292,9 @@ OF_CODE = {
     "the lines about configs": (appended("adaptive_sharpness/study/config/messages.py"), NOTHING, {}),
     "the plan": (appended("adaptive_sharpness/study/plan.py"), NOTHING, {}),
     "code of every table": (appended("adaptive_sharpness/study/tables/models.py"), TABLES, {}),
-    "a statistic's code": (
+    "a statistic's code": (  # adaptive_sharpness.stats imports all of its modules
         appended("adaptive_sharpness/stats/power.py"),
-        {"tau_table": 1, "metrics": 1, **REPORT},
+        {"estimates_table": 1, "tau_table": 1, "metrics": 1, **REPORT},
         {},
     ),
     "code of figures": (appended("adaptive_sharpness/study/report/style.py"), REPORT, {}),
