@@ -1,8 +1,8 @@
 """Sphinx builds the site from the pages of this folder and from the package's docstrings."""
 
 import re
+import runpy
 import sys
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 from docutils import nodes
@@ -46,12 +46,7 @@ html_math_renderer = "mathml"
 
 def setup(app) -> dict:
     """Write the tables that are made at build, and say how a formula is shown."""
-    made = HERE / "tables.py"
-    if made.exists():
-        spec = spec_from_file_location("tables", made)
-        module = module_from_spec(spec)
-        spec.loader.exec_module(module)
-        module.write(HERE / "_generated")
+    runpy.run_path(str(HERE / "tables.py"))["write"](HERE / "_generated")
     app.connect("source-read", _link_files)
     app.connect("source-read", _list_modules)
     app.connect("autodoc-process-docstring", _escape, priority=400)  # before napoleon, which writes markup

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from adaptive_sharpness.study.report.columns import number, span
 from adaptive_sharpness.study.report.sentences import in_words, interval_sign
 from adaptive_sharpness.study.tables.answers import answering_rows, verdict
 
@@ -30,8 +31,8 @@ def _published(tau: pd.DataFrame) -> list[pd.Series]:
 
 
 def _row(row: pd.Series) -> str:
-    tau, low, high = (f"{row[name]:+.3f}".replace("-", "−") for name in ("tau", "tau_low", "tau_high"))
-    cells = (row["pool"], f"`{row['measure']}`", tau, f"{low} to {high}", HAVE[interval_sign(row)], verdict(row["z"]))
+    numbers = (column.cell(row) for column in (number("τ", "tau"), span("95 % interval", "tau_low", "tau_high")))
+    cells = (row["pool"], f"`{row['measure']}`", *numbers, HAVE[interval_sign(row)], verdict(row["z"]))
     return f"| {' | '.join(cells)} |\n"
 
 

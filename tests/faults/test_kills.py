@@ -14,29 +14,28 @@ from tiny import ONE_CORE, TARGET, begun, differing, finished_outputs, until
 # Jobs that have begun, and seconds after that: once the study is read, and at the start and in the midst of each of the
 # nine jobs: fetch, prepare, two of train, two of measure, three tables, the last of which takes a second or more.
 MOMENTS = [(jobs, delay) for jobs in range(9) for delay in (0.0, 0.8 if jobs else 0.2)] + [(9, 0.0), (9, 0.3)]
-ALWAYS = {(3, 0.8)}  # in training; `make test-all` runs all
+# All but one, in training, are left to `make test-all`.
+KILLED = [pytest.param(*each, marks=[] if each == (3, 0.8) else pytest.mark.slow) for each in MOMENTS]
 SAME = "the run ends; the same command goes on"
 OR_NOT = "the run ends, or in rare cases waits for ever and has to be ended by `kill -9`; the same command goes on"
 
 
-def moments(often: set[tuple[int, float]], among: list[tuple[int, float]]) -> list:
-    return [pytest.param(*each, marks=[] if each in often else pytest.mark.slow) for each in among]
-
-
 @pytest.mark.fault(fault="kill -9 of a run and all its jobs", sees=SAME)
-@pytest.mark.parametrize(("jobs", "delay"), moments(ALWAYS, MOMENTS))
+@pytest.mark.parametrize(("jobs", "delay"), KILLED)
 def test_a_run_that_is_killed_is_taken_up_again(nothing, undisturbed, jobs, delay):
     ended_and_taken_up(nothing, undisturbed, jobs, delay, signal.SIGKILL)
 
 
+@pytest.mark.slow
 @pytest.mark.fault(fault="Ctrl-C (SIGINT)", sees=OR_NOT)
-@pytest.mark.parametrize(("jobs", "delay"), moments(set(), [(0, 0.2), (2, 0.8), (4, 0.8), (8, 0.8)]))
+@pytest.mark.parametrize(("jobs", "delay"), [(0, 0.2), (2, 0.8), (4, 0.8), (8, 0.8)])
 def test_a_run_that_is_interrupted_is_taken_up_again(nothing, undisturbed, jobs, delay):
     ended_and_taken_up(nothing, undisturbed, jobs, delay, signal.SIGINT)
 
 
+@pytest.mark.slow
 @pytest.mark.fault(fault="the system or a batch scheduler ends the run (SIGTERM)", sees=OR_NOT)
-@pytest.mark.parametrize(("jobs", "delay"), moments(set(), [(0, 0.2), (2, 0.8), (5, 0.8), (8, 0.8)]))
+@pytest.mark.parametrize(("jobs", "delay"), [(0, 0.2), (2, 0.8), (5, 0.8), (8, 0.8)])
 def test_a_run_that_is_terminated_is_taken_up_again(nothing, undisturbed, jobs, delay):
     ended_and_taken_up(nothing, undisturbed, jobs, delay, signal.SIGTERM)
 
