@@ -6,9 +6,10 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call, vmap
+from torch.func import vmap
 
 from adaptive_sharpness.landscape import stacking
+from adaptive_sharpness.landscape.network import function_of_state
 
 Parameters = dict[str, Tensor]
 
@@ -36,6 +37,7 @@ class Objective:
         if training:
             raise ValueError(f"{training[0]} is in training mode, wanted eval mode: call network.eval() first")
         self._network, self._loss, self._normalise = network, loss, normalise_logits
+        self._function = function_of_state(network)
 
     def on(self, batches: Sequence, *, transformed: bool = False) -> Callable[[Parameters], Tensor]:
         """The losses of P problems, each with its own state on its own batch.
@@ -127,7 +129,7 @@ class Objective:
         return lambda states: losses(self._scaled(outputs(states, inputs)), targets)
 
     def _output(self, state: Parameters, *inputs, **options) -> Tensor:
-        return self._scaled(functional_call(self._network, state, inputs, options))
+        return self._scaled(self._function(state, inputs, options))
 
     def _scaled(self, output: Tensor) -> Tensor:
         return output / output.std(dim=-1, correction=0, keepdim=True) if self._normalise else output

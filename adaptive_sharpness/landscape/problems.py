@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from adaptive_sharpness.landscape import options
+from adaptive_sharpness.landscape.network import measurable, untouched
 from adaptive_sharpness.landscape.objective import NotFinite, Objective, Parameters, is_pair
 from adaptive_sharpness.landscape.randomness import generator
 
@@ -119,7 +120,8 @@ class Problems:
         transformed: bool = False,
     ):
         options.whole("stacked", stacked, least=1)
-        models = [model] if isinstance(model, nn.Module) else list(model)
+        several = not isinstance(model, nn.Module | Mapping) and isinstance(model, Iterable)
+        models = [measurable(each) for each in (model if several else [model])]
         if not models:
             raise ValueError("model: got an empty list, wanted at least one network")
         self._stacked, self._transformed = stacked, transformed
@@ -127,16 +129,18 @@ class Problems:
             raise ValueError(
                 f"model: got {len(models)} networks and states, wanted one network that gives the function"
             )
-        self._several = not isinstance(model, nn.Module) or states is not None
+        self._models, self._several = models, several or states is not None
         self._objectives = [Objective(each, loss, normalise_logits=normalise_logits) for each in models]
         self._names, *_ = [_perturbed(each, perturb) for each in models]
         self._states = _stack(models) if states is None else _checked(models[0], states)
         self._count = len(next(iter(self._states.values())))
         self._in_network = self._count == 1 and states is None
-        self._devices = sorted({value.get_device() for value in self._states.values() if value.is_cuda})
-        with self._random_state_kept():  # a DataLoader draws a seed
+        with untouched(models):  # a DataLoader draws a seed
             self._batches = _listed(batches, next(iter(self._states.values())).device)
             self._scale = _scale({name: self._states[name] for name in self._names}, adaptive)
+            self._check()
+
+    def _check(self) -> None:
         for position, objective in enumerate(self._objectives):
             state = {name: value[position] for name, value in self._states.items()}
             own = objective.check(state, self._batches[0])
@@ -197,7 +201,7 @@ class Problems:
             [4.0]
         """
         found: dict[str, Tensor] = {}
-        with self._random_state_kept():  # a loss may draw numbers that make no difference to it
+        with untouched(self._models):  # also its random states: a loss may draw numbers that make no difference to it
             for chunk in self._chunks():
                 for name, value in solution(chunk).items():
                     value = value.double().cpu() if value.dim() == 1 else value
@@ -205,9 +209,6 @@ class Problems:
                         found[name] = value.new_empty((*self.shape, *value.shape[1:]))
                     found[name][chunk.models, chunk.batches] = value
         return found if self._several else {name: value[0] for name, value in found.items()}
-
-    def _random_state_kept(self):
-        return torch.random.fork_rng(devices=self._devices)
 
     def _chunks(self) -> Iterator[Chunk]:
         alike: dict[Any, list[int]] = {}

@@ -277,3 +277,45 @@ def test_the_package_lists_its_measures_and_has_no_other_names():
     assert set(adaptive_sharpness.__all__) < set(dir(adaptive_sharpness))
     with pytest.raises(AttributeError, match=r"^module 'adaptive_sharpness' has no attribute 'best_case'$"):
         adaptive_sharpness.best_case  # noqa: B018
+
+
+class _Twice(nn.Module):
+    """A layer, a PReLU and a batch norm that are used twice, and an output that is tied to the first layer."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer, self.act, self.norm, self.head = nn.Linear(3, 3), nn.PReLU(), nn.BatchNorm1d(3), nn.Linear(3, 3)
+        self.again = nn.Sequential(self.layer, self.act, self.norm)
+        self.head.weight = self.layer.weight
+
+    def forward(self, x):
+        return self.head(self.again(self.norm(self.act(self.layer(x)))))
+
+
+@pytest.mark.parametrize("interrupted", [False, True], ids=["to the end", "interrupted"])
+@pytest.mark.parametrize("measure", [worst_case, average_case, hessian], ids=lambda each: each.__name__)
+def test_a_network_that_uses_a_module_twice_is_left_with_its_own_parameters(measure, interrupted):
+    draw = torch.Generator().manual_seed(0)
+    batch = torch.randn(4, 3, generator=draw), torch.randn(4, 3, generator=draw)
+    model = _Twice().eval()
+    own = {name: (value, value.clone()) for name, value in model.named_parameters(remove_duplicate=False)}
+    calls = []
+
+    def loss(output, target):
+        calls.append(None)
+        if interrupted and len(calls) > 4:
+            raise KeyboardInterrupt
+        return functional.mse_loss(output, target)
+
+    how = {} if measure is hessian else {"rho": 0.1}
+    if interrupted:
+        with pytest.raises(KeyboardInterrupt):
+            measure(model, loss, batch, **how)
+    else:
+        found = measure(model, loss, batch, **how)
+        assert found.base_loss.item() == pytest.approx(functional.mse_loss(model(batch[0]), batch[1]).item(), rel=1e-5)
+    after = dict(model.named_parameters(remove_duplicate=False))
+    assert after.keys() == own.keys()
+    for name, (parameter, value) in own.items():
+        assert after[name] is parameter
+        assert torch.equal(parameter, value)
