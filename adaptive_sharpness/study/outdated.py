@@ -25,11 +25,27 @@ class Results:
 
     @cached_property
     def jobs(self) -> dict[str, Job]:
-        """From each output to its job."""
+        """From each output to its job.
+
+        Example:
+            >>> from adaptive_sharpness.study.config.study import Study
+            >>> study = Study.model_construct(protocols={}, measures={})
+            >>> results = Results(Plan(study, scripts=lambda rule: Path(records.__file__)))
+            >>> results.jobs["results/tables/tau.csv"].rule
+            'tau_table'
+        """
         return {output: job for job in self._plan.jobs() for output in job.outputs}
 
     def knows(self, outputs: Iterable[str]) -> bool:
-        """Return whether a job with these outputs is one of the study's."""
+        """Return whether a job with these outputs is one of the study's.
+
+        Example:
+            >>> from adaptive_sharpness.study.config.study import Study
+            >>> study = Study.model_construct(protocols={}, measures={})
+            >>> results = Results(Plan(study, scripts=lambda rule: Path(records.__file__)))
+            >>> results.knows(["results/tables/tau.csv"]), results.knows(["results/tables/mine.csv"])
+            (True, False)
+        """
         return next(iter(outputs), None) in self.jobs
 
     def misfit(self, output: str) -> str:
@@ -40,12 +56,38 @@ class Results:
 
         Returns:
             FILE: made from ..., wanted ...
+
+        Example:
+            >>> from contextlib import chdir
+            >>> from tempfile import TemporaryDirectory
+            >>> from adaptive_sharpness.study.config.study import Study
+            >>> study = Study.model_construct(protocols={}, measures={})
+            >>> results = Results(Plan(study, scripts=lambda rule: Path(records.__file__)))
+            >>> with TemporaryDirectory() as folder, chdir(folder):
+            ...     Path("results/tables").mkdir(parents=True)
+            ...     Path("results/tables/tau.csv").touch()
+            ...     results.misfit("results/tables/tau.csv")
+            'results/tables/tau.csv: does not say what it was made from, wanted a record beside it'
         """
         job = self.jobs[output]
         return _misfit_of_raw(job) if job.rule == "fetch" else next(_misfits(job), "")
 
     def inputs(self, output: str) -> dict[str, str]:
-        """Return the sha256 of each file that a result was made from, by its path; empty where it says nothing."""
+        """Return the sha256 of each file that a result was made from, by its path; empty where it says nothing.
+
+        Example:
+            >>> from contextlib import chdir
+            >>> from tempfile import TemporaryDirectory
+            >>> from adaptive_sharpness.study.config.study import Study
+            >>> study = Study.model_construct(protocols={}, measures={})
+            >>> results = Results(Plan(study, scripts=lambda rule: Path(records.__file__)))
+            >>> with TemporaryDirectory() as folder, chdir(folder):
+            ...     Path("results/tables").mkdir(parents=True)
+            ...     Path("results/tables/tau.csv").touch()
+            ...     records.record(["results/tables/tau.csv"], Origin(inputs=("11", "22")))
+            ...     results.inputs("results/tables/tau.csv")
+            {'results/tables/runs.parquet': '11', 'results/tables/estimates.csv': '22'}
+        """
         job, origin = self.jobs[output], next(map(records.origin, _files([output])), None)
         same = origin is not None and len(origin.inputs) == len(job.inputs)
         return dict(zip(job.inputs, origin.inputs, strict=True)) if same else {}
@@ -55,6 +97,16 @@ class Results:
 
         Args:
             missing: whether results that do not exist count too.
+
+        Example:
+            >>> from contextlib import chdir
+            >>> from tempfile import TemporaryDirectory
+            >>> from adaptive_sharpness.study.config.study import Study
+            >>> study = Study.model_construct(protocols={}, measures={})
+            >>> results = Results(Plan(study, scripts=lambda rule: Path(records.__file__)))
+            >>> with TemporaryDirectory() as folder, chdir(folder):
+            ...     next(results.check()), list(results.check(missing=False))
+            ('results/tables/runs.parquet: is missing, wanted what runs_table makes', [])
         """
         for output in dict.fromkeys(job.outputs[0] for job in self.jobs.values()):
             job = self.jobs[output]
@@ -71,6 +123,16 @@ class Results:
 
         Args:
             folder: with copies of tables and figures, by the names that they have among the results.
+
+        Example:
+            >>> from tempfile import TemporaryDirectory
+            >>> from adaptive_sharpness.study.config.study import Study
+            >>> study = Study.model_construct(protocols={}, measures={})
+            >>> results = Results(Plan(study, scripts=lambda rule: Path(records.__file__)))
+            >>> with TemporaryDirectory() as folder:
+            ...     Path(folder, "mine.csv").touch()
+            ...     next(results.check_copies(Path(folder))).removeprefix(folder)
+            '/mine.csv: got a file that no job of this study makes, wanted none'
         """
         tables = {Path(output).name: job for output, job in self.jobs.items() if job.rule in TABLES}
         report = next(job for job in self.jobs.values() if job.rule == "report")

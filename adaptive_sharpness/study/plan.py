@@ -134,7 +134,14 @@ class Plan:
         return {**(says[rule]() if rule in says else {}), **marked}
 
     def code(self, rule: str, **labels: str) -> str:
-        """Return the sha256 of a rule's script, of the plug-ins that a job uses, and of all that these import."""
+        """Return the sha256 of a rule's script, of the plug-ins that a job uses, and of all that these import.
+
+        Example:
+            >>> study, script = Study.model_construct(protocols={}, measures={}), Path(records.__file__)
+            >>> plan = Plan(study, scripts=lambda rule: script)
+            >>> plan.code("metrics") == code.digest(script)  # of a rule without plug-ins
+            True
+        """
         told = {key: labels[key] for key in ("dataset", "protocol", "pool", "measure") if key in labels}
         return self._code(rule, tuple(told.items()))
 
@@ -241,7 +248,18 @@ class Plan:
         return self.study.replicates.canonical() if self.study.replicates else {}
 
     def balls(self) -> dict[str, list[list[str]]]:
-        """Return, by pool, the groups of measures that seek the maximum over one ball on the same batches."""
+        """Return, by pool, the groups of measures that seek the maximum over one ball on the same batches.
+
+        Example:
+            >>> from adaptive_sharpness.study.config.measures import MeasureSettings
+            >>> from adaptive_sharpness.study.config.pools import PoolSettings
+            >>> on = {"gat": {"rho": [0.1]}}
+            >>> few, many = (MeasureSettings(estimator="worst_case", batches=5, steps=n, on=on) for n in (5, 50))
+            >>> protocols = {"report": {"gat": PoolSettings.model_construct(dataset="cora", seeds=1)}}
+            >>> study = {"protocols": protocols, "measures": {"few": few, "many": many}, "seeds_per_job": 1}
+            >>> Plan(Study.model_construct(**study), scripts=Path).balls()
+            {'gat': [['few', 'many']]}
+        """
         found: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
         for each in self.measurements:
             ball = self._ball(each["protocol"], each["pool"], each["measure"])
@@ -251,11 +269,26 @@ class Plan:
         return {pool: groups for pool, groups in sorted(shared.items()) if groups}
 
     def order(self) -> str:
-        """Return a sha256 of what is measured, in order: that of the rows of tables."""
+        """Return a sha256 of what is measured, in order: that of the rows of tables.
+
+        Example:
+            >>> plan = Plan(Study.model_construct(protocols={}, measures={}), scripts=Path)
+            >>> plan.measured, plan.order() == hashlib.sha256(b"[]").hexdigest()
+            ([], True)
+        """
         return hashlib.sha256(json.dumps(self.measured).encode()).hexdigest()
 
     def config(self) -> str:
-        """Return a sha256 of all that the config says of results: not of sources, nor of defaults written out."""
+        """Return a sha256 of all that the config says of results: not of sources, nor of defaults written out.
+
+        Example:
+            >>> from adaptive_sharpness.study.config.tables import Published
+            >>> published = ({"hessian": {"gat": Published(rho=0.1, tau=tau, n=50)}} for tau in (-0.2, -0.2, 0.3))
+            >>> studies = (Study.model_construct(protocols={}, measures={}, published=each) for each in published)
+            >>> one, same, other = (Plan(study, scripts=Path).config() for study in studies)
+            >>> one == same, one == other
+            (True, False)
+        """
         said = [self.preparation(dataset) for dataset in self.datasets]
         said += [[each, self.pool(**each)] for each in self.shards]
         said += [[each, self.way(**each)] for each in self.measurements]
@@ -274,7 +307,14 @@ class Plan:
         return {name: " ".join((plugins.docstring(file) or name).split()) for name, file in files.items()}
 
     def jobs(self) -> Iterator[Job]:
-        """Yield every job of the study, after those whose files it reads."""
+        """Yield every job of the study, after those whose files it reads.
+
+        Example:
+            >>> study, script = Study.model_construct(protocols={}, measures={}), Path(records.__file__)
+            >>> plan = Plan(study, scripts=lambda rule: script)
+            >>> [job.rule for job in plan.jobs()]
+            ['runs_table', 'estimates_table', 'tau_table', 'metrics', 'report']
+        """
         raw, results = f"{self._prefix}data/raw", f"{self._prefix}{self.study.pathvars.results}"
         for dataset in sorted({self.raw(dataset) for dataset in self.datasets}):
             yield self._job("fetch", (), (f"{raw}/{dataset}/SHA256SUMS",), dataset=dataset)
