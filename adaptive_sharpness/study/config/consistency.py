@@ -22,6 +22,12 @@ def contradictions(study: Study) -> Iterator[str]:
 
     Raises:
         ValueError: if a plug-in is no Python, or lacks its function; one line that names its file.
+
+    Example:
+        >>> from adaptive_sharpness.study.config.datasets import DatasetSettings
+        >>> datasets = {"cora": DatasetSettings(raw="abalon"), "abalone": DatasetSettings()}
+        >>> next(contradictions(Study.model_construct(datasets=datasets)))
+        "datasets.cora.raw: got 'abalon', wanted one of abalone (did you mean abalone?)"
     """
     yield from _folder(study)
     yield from _datasets(study)

@@ -18,7 +18,14 @@ RATES = {  # what optimisers call alike
 
 
 def pool_lines(study: Study) -> Iterator[str]:
-    """Yield a line about each thing that is wrong with a pool."""
+    """Yield a line about each thing that is wrong with a pool.
+
+    Example:
+        >>> training = {"optimiser": {"name": "SGD", "lr": 0.1}, "stop": {"max_epochs": 3}}
+        >>> pool = PoolSettings(dataset="coar", initialisation="glorot", loss="nll_loss", training=training)
+        >>> next(pool_lines(Study.model_construct(datasets={"cora": None}, protocols={"report": {"gat": pool}})))
+        "protocols.report.gat.dataset: got 'coar', wanted one of cora (did you mean cora?)"
+    """
     for protocol, pools in study.protocols.items():
         for pool, block in pools.items():
             where = f"protocols.{protocol}.{pool}"

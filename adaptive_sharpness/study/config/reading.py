@@ -117,6 +117,16 @@ def wholes(study: Study, files: Iterable[str]) -> list[Study]:
 
     Returns:
         Their settings; nothing of files that are no study by themselves.
+
+    Example:
+        >>> from contextlib import chdir
+        >>> from pathlib import Path
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder, chdir(folder):
+        ...     Path("config").mkdir()
+        ...     _ = Path(BASE).write_text("seeds: 50")
+        ...     wholes(Study.model_construct(), [])  # a number of seeds is no study by itself
+        []
     """
     found, laid_over = [], [BASE, *files]
     of_base = (read_yaml(BASE).get("pathvars") or {}).get("results", PathVars().results)
