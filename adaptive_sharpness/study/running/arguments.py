@@ -21,7 +21,15 @@ def is_dry(arguments: Sequence[str]) -> bool:
 
 
 def import_first(folder: Path) -> None:
-    """Let the processes that this one starts import from a folder first, whatever is installed."""
+    """Let the processes that this one starts import from a folder first, whatever is installed.
+
+    Example:
+        >>> from unittest.mock import patch
+        >>> with patch.dict(os.environ, {"PYTHONPATH": "others"}):
+        ...     import_first(Path("mine"))
+        ...     os.environ["PYTHONPATH"].split(os.pathsep)
+        ['mine', 'others']
+    """
     given = os.environ.get("PYTHONPATH")
     os.environ["PYTHONPATH"] = f"{folder}{os.pathsep}{given}" if given else str(folder)
 

@@ -41,7 +41,12 @@ class Here:
 
     @property
     def device(self):
-        """The torch.device: CUDA if the scheduler gave a GPU and torch sees one, else the CPU."""
+        """The torch.device: CUDA if the scheduler gave a GPU and torch sees one, else the CPU.
+
+        Example:
+            >>> Here(gpu=0, folder="plugins").device
+            device(type='cpu')
+        """
         import torch
 
         return torch.device("cuda" if self.gpu > 0 and torch.cuda.is_available() else "cpu")
@@ -51,6 +56,11 @@ class Here:
 
         Returns:
             `device`, by its name, and `versions` of Python and of the packages that determine a number.
+
+        Example:
+            >>> found = Here(gpu=0, folder="plugins").provenance()
+            >>> found["device"], found["versions"].split(", ")[0] == f"python {platform.python_version()}"
+            ('cpu', True)
         """
         import torch
 
@@ -89,6 +99,15 @@ def share(paths: Iterable[str | Path]) -> None:
 
     Args:
         paths: the files, as a job has just written them; of a folder all files in it.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     Path(folder, "mine").touch(mode=0o600)
+        ...     share([Path(folder, "mine")])
+        ...     Path(folder, "new").touch()
+        ...     Path(folder, "mine").stat().st_mode == Path(folder, "new").stat().st_mode
+        True
     """
     os.umask(umask := os.umask(0o077))
     for place in map(Path, paths):
@@ -175,6 +194,14 @@ def made_from(pool: Mapping[str, Any], dataset: str) -> dict[str, str]:
     Returns:
         `pool`, the block as sorted JSON; `dataset`, the sha256 of the file; `torch`, its version, whatever device it
         was built for.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     _ = Path(folder, "cora.safetensors").write_text("abc")
+        ...     found = made_from({"loss": "nll_loss", "dataset": "cora"}, f"{folder}/cora.safetensors")
+        >>> found["pool"], found["dataset"][:8]  # FIPS 180-2, appendix B.1
+        ('{"dataset": "cora", "loss": "nll_loss"}', 'ba7816bf')
     """
     torch, *_ = version("torch").split("+")
     return {"pool": json.dumps(pool, sort_keys=True), "dataset": records.sha256(dataset), "torch": torch}

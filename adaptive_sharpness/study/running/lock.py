@@ -30,6 +30,12 @@ def hold(folder: Path) -> TextIOWrapper | None:
     Raises:
         RuntimeError: if another run is alive in the folder.
         OSError: if the folder cannot be written, or its disk is full.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder, hold(Path(folder)):
+        ...     json.loads(Path(folder, "run.json").read_text())["process"] == os.getpid()
+        True
     """
     if shutil.disk_usage(folder).free < LEAST:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
