@@ -104,6 +104,13 @@ def check(folder: Path, sha256: Mapping[str, str]) -> None:
 
     Raises:
         OSError: if a file is missing or is not the one that is pinned.
+
+    Example:
+        >>> with TemporaryDirectory() as folder:  # doctest: +ELLIPSIS
+        ...     _ = Path(folder, MANIFEST).write_text("11  a.csv")
+        ...     check(Path(folder), {"a.csv": "11"})
+        Traceback (most recent call last):
+        OSError: ...a.csv: got sha256 of no file, wanted 11; delete ... and rerun
     """
     names = [line.split("  ")[-1] for line in (folder / MANIFEST).read_text(errors="replace").splitlines()]
     if not names or not set(names) <= set(sha256):

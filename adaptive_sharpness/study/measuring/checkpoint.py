@@ -21,6 +21,15 @@ def require_made_from(checkpoint: str | Path, made_from: Mapping[str, str]) -> N
 
     Raises:
         ValueError: if a value differs; one line that names it.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> from safetensors.torch import save_file
+        >>> with TemporaryDirectory() as folder:  # doctest: +ELLIPSIS
+        ...     save_file({"seeds": torch.tensor([3])}, f"{folder}/states", {"made_from": '{"torch": "2.0"}'})
+        ...     require_made_from(f"{folder}/states", {"torch": "2.1"})
+        Traceback (most recent call last):
+        ValueError: ...states: made from torch 2.0, wanted 2.1: delete it and rerun
     """
     with safe_open(checkpoint, "pt") as file:
         found = json.loads((file.metadata() or {}).get("made_from", "{}"))
@@ -63,6 +72,17 @@ def read_networks(
 
     Raises:
         ValueError: if the checkpoint was made from something else.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> from safetensors.torch import save_file
+        >>> pool = PoolSettings.model_construct(architecture="fcnn", options={"widths": [2, 1]})
+        >>> states = {"state.0.weight": torch.ones(1, 1, 2), "state.0.bias": torch.ones(1, 1)}
+        >>> with TemporaryDirectory() as folder:
+        ...     save_file({"seeds": torch.tensor([3]), **states}, f"{folder}/states")
+        ...     [(seed, network)] = read_networks(pool, f"{folder}/states", made_from={})
+        >>> seed, network(torch.tensor([4.0, 5.0])).item()  # 4 + 5 + 1
+        (3, 10.0)
     """
     require_made_from(checkpoint, made_from)
     for seed, state in read_states(checkpoint):

@@ -58,6 +58,20 @@ def measure_shard(
         A row for every model, batch and quantity: seed, batch, quantity, headline (whether it is the measure's), value,
         base_loss, and what else the measure knows of the batch. Of a model with a loss that is not finite there is a
         row a batch, without a quantity, all values nan.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> from safetensors.torch import save_file
+        >>> pool = PoolSettings.model_construct(architecture="fcnn", options={"widths": [1, 1]}, loss="mse_loss")
+        >>> states = {"state.0.weight": torch.ones(1, 1, 1), "state.0.bias": torch.zeros(1, 1)}
+        >>> rows = Rows(torch.ones(1, 1), torch.zeros(1, 1), shift=torch.tensor(0.0), scale=torch.tensor(1.0))
+        >>> way = Measurement(estimator="worst_case", batches="all")
+        >>> where = {"dataset": Dataset(rows, rows), "device": torch.device("cpu")}
+        >>> with TemporaryDirectory() as folder:
+        ...     save_file({"seeds": torch.tensor([3]), **states}, f"{folder}/states")
+        ...     table = measure_shard(pool, way, 0.1, checkpoint=f"{folder}/states", made_from={}, **where)
+        >>> table.loc[table["headline"], ["seed", "value"]].round(3).values.tolist()  # the loss 1 rises to 1.1 ** 2
+        [[3.0, 0.21]]
     """
     split = dataset.train.to(device)
     loss = plugins.resolve("losses", pool.loss, folder)
@@ -107,6 +121,13 @@ def take(
 
     Raises:
         ValueError: if the measure does not take these options, or returns something else.
+
+    Example:
+        >>> model, batches = nn.Linear(1, 1, bias=False).eval(), [(torch.ones(1, 1), torch.zeros(1, 1))]
+        >>> _ = nn.init.ones_(model.weight)
+        >>> found = take("worst_case", model, nn.functional.mse_loss, batches, {"rho": 0.1, "seed": 0})
+        >>> round(found.per_batch.item(), 3)  # the loss 1 rises to 1.1 ** 2
+        0.21
     """
     function = plugins.resolve("measures", estimator, folder)
     try:

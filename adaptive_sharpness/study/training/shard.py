@@ -63,6 +63,18 @@ class TrainedShard:
             made_from: see `job.made_from`.
             labels: protocol, pool and setting; columns of the csv.
             provenance: see `job.provenance`; columns of the csv.
+
+        Example:
+            >>> from tempfile import TemporaryDirectory
+            >>> row = {"seed": 3, "epochs": 1, "train_loss": 0.5, "test_loss": 0.6, "accuracy": 0.7}
+            >>> state = {"weight": torch.ones(1, 2)}
+            >>> shard = TrainedShard(state, state, [row], torch.tensor([[0.6]]))
+            >>> with TemporaryDirectory() as folder:
+            ...     files = [f"{folder}/{name}" for name in ("checkpoint", "initial", "table", "test_losses")]
+            ...     shard.save(*files, made_from={}, labels={"pool": "gat"}, provenance={"device": "cpu"})
+            ...     print(Path(files[2]).read_text())
+            pool,seed,epochs,train_loss,test_loss,accuracy,device
+            gat,3,1,0.5,0.6,0.7,cpu
         """
         seeds = torch.tensor([row["seed"] for row in self.table])
         # One entry, since safetensors writes several in an order that changes from run to run.
@@ -94,6 +106,16 @@ def train_shard(
 
     Raises:
         ValueError: if the network, the loss, the optimiser or the trainer is not as it should be, see `fitness`.
+
+    Example:
+        >>> from adaptive_sharpness.datasets import Rows
+        >>> rows = Rows(torch.ones(3, 1), torch.ones(3, 1), shift=torch.tensor(0.0), scale=torch.tensor(1.0))
+        >>> network = {"architecture": "fcnn", "options": {"widths": [1, 1]}, "initialisation": "glorot"}
+        >>> training = {"optimiser": {"name": "SGD", "lr": 0.1}, "stop": {"max_epochs": 2}}
+        >>> pool = PoolSettings(dataset="ones", loss="mse_loss", training=training, **network)
+        >>> shard = train_shard(pool, Dataset(rows, rows), [4, 7], torch.device("cpu"))
+        >>> [(row["seed"], row["epochs"]) for row in shard.table], shard.states["0.weight"].shape
+        ([(4, 2), (7, 2)], torch.Size([2, 1, 1]))
     """
     train_split, test_split = dataset.train.to(device), dataset.test.to(device)
     loss = plugins.resolve("losses", pool.loss, folder)

@@ -43,6 +43,15 @@ def train_stacked(
 
     Returns:
         By seed, for every epoch the mean over examples of the losses met in it.
+
+    Example:
+        >>> from adaptive_sharpness.datasets import Rows
+        >>> rows = Rows(torch.ones(1, 1), torch.zeros(1, 1), shift=torch.tensor(0.0), scale=torch.tensor(1.0))
+        >>> networks = {seed: nn.Sequential(nn.Linear(1, 1, bias=False)) for seed in (0, 1)}
+        >>> _ = nn.init.ones_(networks[0][0].weight), nn.init.zeros_(networks[1][0].weight)
+        >>> how = {"optimiser": partial(torch.optim.SGD, lr=0.25), "batch_size": 1, "stop": Stop(max_epochs=2)}
+        >>> train_stacked(networks, rows, nn.functional.mse_loss, stacked=2, **how)  # each step halves the weight
+        {0: [1.0, 0.25], 1: [0.0, 0.0]}
     """
     queues = [[seed for seed in networks if seed % stacked == place] for place in range(stacked)]
     stack = _Stack(next(iter(networks.values())), stacked, optimiser)
