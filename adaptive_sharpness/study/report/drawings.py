@@ -74,13 +74,30 @@ def draw_figures(tables: Tables, folder: str | Path = "plugins") -> list[Drawing
 
     Raises:
         ValueError: if a plug-in returns no figures by their folder; one line.
+
+    Example:
+        >>> import pandas as pd
+        >>> keys = {"protocol": "report", "pool": "gat", "measure": "hessian", "rho": 0.1, "quantity": "trace"}
+        >>> runs = pd.DataFrame([keys]).assign(headline=True, value=1.0, test_loss=2.0, train_loss=0.5)
+        >>> tau = runs.assign(n=50, tau=0.5, tau_low=0.3, tau_high=0.7, p_value=0.01, published_tau=None)
+        >>> estimates = pd.DataFrame([keys]).assign(compared_with=None)  # no other measure of this ball
+        >>> [drawing.file for drawing in draw_figures(Tables(runs, tau, estimates))]
+        ['report/hessian/test_loss_vs_sharpness', 'report/hessian/tau_vs_rho', 'report/trust']
     """
     names = [*FIRST, *(name for name in plugins.names("figures", folder) if name not in FIRST)]
     return [drawing for name in names for drawing in _drawings(name, tables, folder)]
 
 
 def save_drawings(drawings: list[Drawing], folder: Path) -> None:
-    """Write every figure as SVG and as PDF below a folder."""
+    """Write every figure as SVG and as PDF below a folder.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     save_drawings([Drawing("tau_vs_rho", "", "", "report", Figure())], Path(folder))
+        ...     sorted(path.name for path in Path(folder, "report").iterdir())
+        ['tau_vs_rho.pdf', 'tau_vs_rho.svg']
+    """
     folder.mkdir(parents=True, exist_ok=True)
     for drawing in drawings:
         save_figure(drawing.figure, folder / drawing.file)

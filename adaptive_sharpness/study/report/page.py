@@ -77,6 +77,13 @@ def render_page(
 
     Returns:
         HTML.
+
+    Example:
+        >>> tau = pd.DataFrame(columns=["protocol", "pool", "measure", "rho", "quantity", "headline", "tau"])
+        >>> tables = Tables(runs=tau, tau=tau, estimates=tau.drop(columns="headline"))
+        >>> page = render_page(tables, columns=[], drawings=[], figures=Path("figures"), made_by={"Commit": "a1b2c3"})
+        >>> "Nothing has been measured yet." in page, "a1b2c3" in page
+        (True, True)
     """
     template = resources.files("adaptive_sharpness.study.report").joinpath("page.html").read_text(encoding="utf-8")
     page = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(template)
@@ -108,6 +115,11 @@ def replication_rows(tau: pd.DataFrame, ladder: pd.DataFrame | None = None) -> p
 
     Returns:
         The rows with a column `verdict`, see `answers.verdict`.
+
+    Example:
+        >>> tau = pd.DataFrame({"pool": ["fcnn", "gat"], "published_tau": [None, -0.2], "z": [None, 2.5]})
+        >>> replication_rows(tau)[["pool", "verdict"]].values.tolist()  # of fcnn nothing is published
+        [['gat', 'not consistent']]
     """
     if ladder is not None:
         first = set(ladder[ladder["rung"] == 0][list(WAY)].itertuples(index=False, name=None))

@@ -22,6 +22,14 @@ def made_by(runs: pd.DataFrame, config: str, code: Path, results: Path, records:
 
     Returns:
         Commit, config, versions, devices and times, for people to read.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> runs = pd.DataFrame({"versions": ["python 3.13"] * 2, "device": ["cpu"] * 2})
+        >>> with TemporaryDirectory() as folder:
+        ...     found = made_by(runs, "a1b2", *[Path(folder)] * 3)
+        >>> found["Versions"], found["Devices"], found["Wall time"]
+        ('python 3.13', 'cpu', 'unknown')
     """
     return {
         "Commit": commit(code),
@@ -41,6 +49,12 @@ def commit(folder: Path) -> str:
 
     Returns:
         A tag or an abbreviated hash, with "-dirty" where tracked files differ from it.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     commit(Path(folder))
+        'unknown'
     """
     command = ["git", "-C", str(folder), "describe", "--always", "--dirty"]
     try:
@@ -58,6 +72,16 @@ def wall_time(records: Path, results: Path) -> str:
 
     Returns:
         Hours, minutes and seconds; "unknown" where Snakemake noted nothing.
+
+    Example:
+        >>> from base64 import urlsafe_b64encode
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     for name, begun, ended in ((b"results/a", 0, 60), (b"results/b", 30, 90)):  # for 30 s both were at work
+        ...         note = Path(folder, urlsafe_b64encode(name).decode())
+        ...         _ = note.write_text(json.dumps({"starttime": begun, "endtime": ended}))
+        ...     wall_time(Path(folder), Path("results"))
+        '0 h 1 min 30 s'
     """
     spans = sorted(span for path in records.rglob("*") if path.is_file() and (span := _span(path, records, results)))
     busy, until = 0.0, 0.0

@@ -19,6 +19,12 @@ def sentences(tau: pd.DataFrame) -> list[str]:
 
     Returns:
         Four sentences; one for a table without rows.
+
+    Example:
+        >>> tau = pd.DataFrame({"pool": ["gat"], "rho": [0.1], "tau": [0.5], "tau_low": [0.3], "tau_high": [0.7]})
+        >>> tau = tau.assign(protocol="report", measure="worst_case", quantity="sharpness", headline=True)
+        >>> sentences(tau)[0]
+        'A sharper minimum goes with a higher test loss for gat.'
     """
     if tau.empty:
         return ["Nothing has been measured yet."]

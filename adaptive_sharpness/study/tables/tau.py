@@ -41,6 +41,16 @@ def tau_table(
 
     Raises:
         ValueError: if a row has none in estimates, a model no test losses, or a statistic is not as it should be.
+
+    Example:
+        >>> keys = {"protocol": "report", "pool": "gat", "measure": "hessian", "rho": 0.1, "quantity": "trace"}
+        >>> losses = {"train_loss": 0.5, "accuracy": 0.9, "base_loss": 0.5}
+        >>> models = pd.DataFrame({"seed": range(4), "value": range(4), "test_loss": [4.0, 3.0, 2.0, 1.0]})
+        >>> runs = models.assign(**keys, **losses, headline=True)
+        >>> estimates = pd.DataFrame([{**keys, "models": 4, "reliability": 1.0}])
+        >>> tau_table(runs, {}, estimates, {("report", "gat"): pd.DataFrame(np.ones((4, 2)))})[["pool", "n", "tau"]]
+           pool  n  tau
+        0  gat  4 -1.0
     """
     comparisons = _comparisons(runs, published, estimates, test_losses)
     rows = [{name: getattr(each, name) for name in LABELS} for each in comparisons]
