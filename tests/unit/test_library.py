@@ -5,6 +5,7 @@ One network is torchvision's, with batch norm and a DataLoader; the other torch_
 
 import pkgutil
 import random
+import re
 import subprocess
 import sys
 import textwrap
@@ -319,3 +320,38 @@ def test_a_network_that_uses_a_module_twice_is_left_with_its_own_parameters(meas
     for name, (parameter, value) in own.items():
         assert after[name] is parameter
         assert torch.equal(parameter, value)
+
+
+@pytest.mark.parametrize(
+    ("model", "wanted"),
+    [
+        (
+            lambda: nn.Linear(3, 3).state_dict(),
+            "model: got OrderedDict, as a state_dict is, wanted the torch.nn.Module",
+        ),
+        (
+            lambda: torch.jit.script(nn.Linear(3, 3)),
+            "model: got a scripted one (torch.jit), wanted the torch.nn.Module",
+        ),
+        (lambda: len, "model: got builtin_function_or_method, wanted a torch.nn.Module, or a list of them"),
+        (lambda: [nn.Linear(3, 3), "resnet"], "model: got str, wanted a torch.nn.Module, or a list of them"),
+        (lambda: nn.LazyLinear(3), "weight has no shape yet, wanted a network that was called once"),
+        (lambda: nn.Linear(3, 3, device="meta"), "weight is on the device meta, which holds no numbers, wanted"),
+    ],
+    ids=["state_dict", "scripted", "a function", "a name in a list", "lazy", "meta"],
+)
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script.*:FutureWarning")
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script.*:DeprecationWarning")
+def test_what_is_no_network_that_can_be_measured_is_refused_in_one_line(model, wanted):
+    with pytest.raises(ValueError, match=f"^{re.escape(wanted)}") as refusal:
+        worst_case(model(), functional.mse_loss, (torch.ones(2, 3), torch.ones(2, 3)), rho=0.1)
+    assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    "wrap", [nn.DataParallel, partial(torch.compile, backend="eager")], ids=["parallel", "compiled"]
+)
+def test_of_a_wrapper_the_network_within_is_measured(wrap):
+    model, batch = nn.Linear(3, 3).eval(), (torch.ones(2, 3), torch.ones(2, 3))
+    found, wanted = (worst_case(each, functional.mse_loss, batch, rho=0.1) for each in (wrap(model).eval(), model))
+    assert torch.equal(found.per_batch, wanted.per_batch)
