@@ -73,7 +73,8 @@ KINDS = {
         "measures",
         leading=3,
         given=(
-            *("rho", "seed", "stacked", "states", "warm_start", "keep_delta"),
+            *("rho", "seed", "stacked", "states", "warm_start", "keep_delta", "progress", "callback"),
+            *("eigenvectors", "density", "groups"),
             *("initial", "train_split", "test_losses"),
         ),
     ),

@@ -1,16 +1,14 @@
 """Maximise the losses of P problems at once, each over its own ball of perturbations and each on its own."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from adaptive_sharpness.landscape.balls import L2, LInf, beside
+from adaptive_sharpness.landscape.derivatives import Loss, gradient
 from adaptive_sharpness.landscape.objective import Parameters
 
-Loss = Callable[[Parameters], Tensor]
-MOMENTUM = 0.25  # 1 - alpha in Croce & Hein 2020, eq. 1
 SUFFICIENT = 0.75  # the share of steps that must rise, rho in Croce & Hein 2020, condition 1
 
 
@@ -47,6 +45,15 @@ class Point:
             torch.where(mask, self.step, other.step),
         )
 
+    def without_gradient(self) -> "Point":
+        """The same point, whose gradient takes no memory.
+
+        Example:
+            >>> Point({}, torch.ones(1), {"w": torch.ones(1, 2)}, torch.zeros(1)).without_gradient().gradient
+            {}
+        """
+        return replace(self, gradient={})
+
     def or_better(self, other: "Point") -> "Point":
         """The other where its loss is higher, or no number: what cannot be compared must not be hidden.
 
@@ -78,18 +85,10 @@ def at(loss: Loss, centre: Parameters, delta: Parameters, step: int = 0, *, last
         >>> point.loss.item(), point.gradient["w"].item()  # (3 + 1)^2, and its slope
         (16.0, 8.0)
     """
-    weights = {name: (value + delta[name]).detach() for name, value in centre.items()}
-    if last:
-        with torch.no_grad():
-            losses, gradient = loss(weights), {}
-    else:
-        leaves = {name: value.requires_grad_() for name, value in weights.items()}
-        with torch.enable_grad():  # whatever the caller's mode
-            losses = loss(leaves)
-            # The problems share nothing, so that the sum's gradient holds the gradient of each.
-            found = torch.autograd.grad(losses.sum(), list(leaves.values()), materialize_grads=True)
-        gradient = dict(zip(leaves, found, strict=True))
-    return Point(delta, losses.detach(), gradient, torch.full(losses.shape, step, device=losses.device))
+    with torch.no_grad():
+        weights = {name: value + delta[name] for name, value in centre.items()}
+        losses, slope = (loss(weights), {}) if last else gradient(loss, weights)
+    return Point(delta, losses, slope, torch.full(losses.shape, step, device=losses.device))
 
 
 def pga(loss: Loss, centre: Parameters, ball: LInf | L2, start: Point, *, steps: int, rate: float | None) -> Point:
@@ -157,11 +156,11 @@ def apgd(loss: Loss, centre: Parameters, ball: LInf | L2, start: Point, *, steps
     eta, halved = torch.full_like(start.loss, 2 * ball.rho), torch.zeros_like(start.loss, dtype=torch.bool)
     previous = point = best = start
     best_before, rises, begun, ends = start.loss, torch.zeros_like(start.loss), 0, checkpoints(steps)
+    del start  # of which only the best point stays in memory
     for step in range(1, steps + 1):
-        ahead = ball.project(_further(point.delta, eta, ball.steepest(point.gradient)))
-        if step > 1:
-            ahead = ball.project(_with_momentum(ahead, point.delta, previous.delta))
-        previous, point = point, at(loss, centre, ahead, step, last=step == steps)
+        ahead = ball.advance(point.delta, point.gradient, eta, previous.delta if step > 1 else None)
+        previous, point = point.without_gradient(), None
+        point = at(loss, centre, ahead, step, last=step == steps)
         rises = rises + (point.loss > previous.loss)
         if step == steps:
             break
@@ -169,7 +168,8 @@ def apgd(loss: Loss, centre: Parameters, ball: LInf | L2, start: Point, *, steps
         if step in ends:
             halved = (rises < SUFFICIENT * (step - begun)) | (~halved & (best.loss == best_before))
             eta = torch.where(halved, eta / 2, eta)
-            point, previous = best.where(halved, point), best.where(halved, previous)
+            previous = best.without_gradient().where(halved, previous)
+            point = best.where(halved, point)
             best_before, rises, begun = best.loss, torch.zeros_like(rises), step
     return best.or_better(point)
 
@@ -198,19 +198,6 @@ def checkpoints(steps: int) -> list[int]:
 
 def _plus(one: Parameters, other: Parameters, factor: float) -> Parameters:
     return {name: value.add(other[name], alpha=factor) for name, value in one.items()}
-
-
-def _further(delta: Parameters, factor: Tensor, step: Parameters) -> Parameters:
-    """Each problem's step times its factor, [P], added in one pass."""
-    return {name: torch.addcmul(value, beside(value, factor), step[name]) for name, value in delta.items()}
-
-
-def _with_momentum(ahead: Parameters, delta: Parameters, previous: Parameters) -> Parameters:
-    """x + (1 - m) (z - x) + m (x - y), its terms collected: for small problems each pass through memory counts."""
-    return {
-        name: ((1 - MOMENTUM) * z).add_(delta[name], alpha=2 * MOMENTUM).sub_(previous[name], alpha=MOMENTUM)
-        for name, z in ahead.items()
-    }
 
 
 def _where(mask: Tensor, one: Parameters, other: Parameters) -> Parameters:

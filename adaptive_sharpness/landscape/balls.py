@@ -4,11 +4,16 @@ Where c is 0 a weight does not move. All perturbations are stacked, [P, *shape] 
 """
 
 import math
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor
 
+from adaptive_sharpness.landscape.blocks import blocks
 from adaptive_sharpness.landscape.objective import Parameters
+
+MOMENTUM = 0.25  # 1 - alpha in Croce & Hein 2020, eq. 1
+KEPT = 1 << 21  # up to so many weights the bounds are kept, else they are computed when needed
 
 
 def norm(values: Parameters) -> Tensor:
@@ -20,8 +25,7 @@ def norm(values: Parameters) -> Tensor:
         >>> norm({"a": torch.tensor([[3.0]]), "b": torch.tensor([[4.0]])}).item()
         5.0
     """
-    lengths = [torch.linalg.vector_norm(_flat(value), dim=1, dtype=torch.float64) for value in values.values()]
-    return torch.stack(lengths).norm(dim=0).to(next(iter(values.values())))
+    return _norm(values.values())
 
 
 def along(factor: Tensor, values: Parameters) -> Parameters:
@@ -41,7 +45,27 @@ def beside(value: Tensor, numbers: Tensor) -> Tensor:
         >>> beside(torch.zeros(2, 3, 4), torch.tensor([5.0, 6.0])).tolist()
         [[[5.0]], [[6.0]]]
     """
+    numbers = numbers.to(value.dtype) if numbers.is_floating_point() else numbers
     return numbers.reshape(-1, *[1] * (value.dim() - 1))
+
+
+def _norm(values: Iterable[Tensor]) -> Tensor:
+    """As `norm`, of tensors that are made one after the other."""
+    lengths, kind = [], None
+    for value in values:
+        lengths.append(torch.linalg.vector_norm(_flat(value), dim=1, dtype=torch.float64))
+        kind = value.dtype if kind is None else torch.promote_types(kind, value.dtype)
+    return torch.stack(lengths).norm(dim=0).to(kind)
+
+
+def _sign(gradient: Tensor) -> Tensor:
+    """The sign; of nan nan, where torch's own would hide it with 0; of subnormal numbers less than 1."""
+    return (gradient / torch.finfo(gradient.dtype).tiny).clamp_(-1, 1)
+
+
+def _with_momentum(ahead: Tensor, delta: Tensor, before: Tensor) -> Tensor:
+    """x + (1 - m) (z - x) + m (x - y), its terms collected, in place of z: each pass through memory counts."""
+    return ahead.mul_(1 - MOMENTUM).add_(delta, alpha=2 * MOMENTUM).sub_(before, alpha=MOMENTUM)
 
 
 def _flat(value: Tensor) -> Tensor:
@@ -58,8 +82,8 @@ class LInf:
 
     def __init__(self, scale: Parameters, rho: float):
         self.rho, self._scale = rho, scale
-        self._bound = {name: rho * value for name, value in scale.items()}
-        self._lower = {name: -value for name, value in self._bound.items()}
+        small = sum(value.numel() for value in scale.values()) <= KEPT
+        self._bounds = {name: self._around(value) for name, value in scale.items()} if small else {}
 
     def project(self, delta: Parameters) -> Parameters:
         """The nearest point of the ball, in the Euclidean norm: each coordinate clamped to its bounds.
@@ -75,7 +99,7 @@ class LInf:
             >>> ball.project({"w": torch.tensor([[3.0, -0.25]])})["w"].tolist()
             [[0.5, -0.25]]
         """
-        return {name: value.clamp(self._lower[name], self._bound[name]) for name, value in delta.items()}
+        return {name: value.clamp(*self._bounds_of(name)) for name, value in delta.items()}
 
     def steepest(self, gradient: Parameters) -> Parameters:
         """The step of length 1, ||step / c||_inf = 1, along which a linear function rises most: c sign(gradient).
@@ -91,11 +115,41 @@ class LInf:
             >>> ball.steepest({"w": torch.tensor([[-3.0, 0.1]])})["w"].tolist()
             [[-1.0, 2.0]]
         """
-        # sign(nan) is 0 in torch, which would hide it; this is nan, and the sign of all else that is no subnormal.
-        return {
-            name: (value / torch.finfo(value.dtype).tiny).clamp(-1, 1) * self._scale[name]
-            for name, value in gradient.items()
-        }
+        return {name: _sign(value).mul_(self._scale[name]) for name, value in gradient.items()}
+
+    def advance(self, delta: Parameters, gradient: Parameters, eta: Tensor, before: Parameters | None) -> Parameters:
+        """The next point of Auto-PGD (Croce & Hein 2020, algorithm 1): a projected step, and what momentum makes of it.
+
+        z = project(delta + eta steepest(gradient)), then project(delta + 3/4 (z - delta) + 1/4 (delta - before)).
+
+        Args:
+            delta: where the ascent stands, by name, each [P, *shape].
+            gradient: of the loss there.
+            eta: the length of each problem's step, [P].
+            before: where the ascent stood a step before; None at the first step, which has no momentum.
+
+        Returns:
+            Perturbations.
+
+        Example:
+            >>> ball = LInf({"w": torch.tensor([[1.0]])}, rho=1.0)
+            >>> delta, gradient, before = ({"w": torch.tensor([[value]])} for value in (0.0, 3.0, -0.5))
+            >>> ball.advance(delta, gradient, torch.tensor([0.5]), before)["w"].item()  # 3/4 0.5 + 1/4 0.5
+            0.5
+        """
+        found = {}
+        for name, value in delta.items():
+            c, last = self._scale[name], value if before is None else before[name]
+            lower, upper = self._bounds.get(name, (c, c))
+            out = torch.empty_like(value)
+            for x, y, g, scale, low, high, place in blocks(value, last, gradient[name], c, lower, upper, out):
+                if name not in self._bounds:
+                    low, high = self._around(scale)
+                z = torch.addcmul(x, beside(x, eta), _sign(g).mul_(scale))
+                z = z if before is None else _with_momentum(z.clamp_(low, high), x, y)
+                torch.clamp(z, low, high, out=place)
+            found[name] = out
+        return found
 
     def uphill(self, gradient: Parameters) -> Parameters:
         """The gradient in the coordinates in which `project` gives the nearest point: here those of the weights.
@@ -154,7 +208,14 @@ class LInf:
             >>> ball.random({"w": torch.tensor([[0.0, -100.0]])})["w"].tolist()
             [[0.0, -1.0]]
         """
-        return {name: self._bound[name] * torch.erf(value / math.sqrt(2)) for name, value in draws.items()}
+        return {name: self._bounds_of(name)[1] * torch.erf(value / math.sqrt(2)) for name, value in draws.items()}
+
+    def _bounds_of(self, name: str) -> tuple[Tensor, Tensor]:
+        return self._bounds.get(name) or self._around(self._scale[name])
+
+    def _around(self, scale: Tensor) -> tuple[Tensor, Tensor]:
+        upper = self.rho * scale
+        return -upper, upper
 
 
 class L2:
@@ -186,10 +247,11 @@ class L2:
             [[1.5, 4.0]]
         """
         moving = {name: torch.where(self._scale[name] > 0, value, 0) for name, value in delta.items()}
-        length = norm({name: value / self._positive(name) for name, value in moving.items()})
+        length = _norm(value / self._positive(name) for name, value in moving.items())
         # What lies outside by rounding alone is left as it is, so that projecting twice is projecting once, to the bit.
         outside = length > self.rho * (1 + 16 * torch.finfo(length.dtype).eps)
-        return along(torch.where(outside, self.rho / length, 1), moving)
+        factor = torch.where(outside, self.rho / length, 1)
+        return {name: value.mul_(beside(value, factor)) for name, value in moving.items()}
 
     def steepest(self, gradient: Parameters) -> Parameters:
         """The step of length 1, ||step / c||_2 = 1, along which a linear function rises most.
@@ -209,8 +271,23 @@ class L2:
         """
         scaled = {name: self._scale[name] * value for name, value in gradient.items()}
         length = norm(scaled)
-        unit = along(torch.where(length > 0, 1 / length, 0), scaled)
-        return {name: self._scale[name] * value for name, value in unit.items()}
+        factor = torch.where(length > 0, 1 / length, 0)
+        return {name: value.mul_(beside(value, factor)).mul_(self._scale[name]) for name, value in scaled.items()}
+
+    def advance(self, delta: Parameters, gradient: Parameters, eta: Tensor, before: Parameters | None) -> Parameters:
+        """The next point of Auto-PGD, see `LInf.advance`.
+
+        Example:
+            >>> ball = L2({"w": torch.tensor([[1.0, 1.0]])}, rho=1.0)
+            >>> delta, gradient = {"w": torch.zeros(1, 2)}, {"w": torch.tensor([[0.0, 3.0]])}
+            >>> ball.advance(delta, gradient, torch.tensor([0.5]), None)["w"].tolist()
+            [[0.0, 0.5]]
+        """
+        step = self.steepest(gradient)
+        ahead = self.project({name: torch.addcmul(x, beside(x, eta), step.pop(name)) for name, x in delta.items()})
+        if before is None:
+            return ahead
+        return self.project({name: _with_momentum(ahead.pop(name), x, before[name]) for name, x in delta.items()})
 
     def uphill(self, gradient: Parameters) -> Parameters:
         """The gradient in the coordinates in which `project` gives the nearest point, u = delta / c: c^2 gradient.
@@ -235,7 +312,7 @@ class L2:
             >>> ball.first_order({"w": torch.tensor([[3.0, 2.0]])}).item()  # 0.5 times the length of (3, 4)
             2.5
         """
-        return self.rho * norm({name: self._scale[name] * value for name, value in gradient.items()})
+        return self.rho * _norm(self._scale[name] * value for name, value in gradient.items())
 
     def uniform(self, draws: Parameters, radii: Tensor) -> Parameters:
         """Points uniform in the ball.

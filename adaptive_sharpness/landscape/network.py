@@ -2,14 +2,16 @@
 
 import copy
 import random
+import sys
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 CONTAINERS = (dict, OrderedDict, list, set)
 WRAPPERS = {"DataParallel": "module", "DistributedDataParallel": "module", "OptimizedModule": "_orig_mod"}
@@ -138,6 +140,40 @@ def untouched(networks: Sequence[nn.Module]) -> Iterator[None]:
                 value.requires_grad_(requires_grad)
             if value.grad is not grad:
                 value.grad = grad
+
+
+@contextmanager
+def differentiable(networks: Sequence[nn.Module], *, twice: bool = False) -> Iterator[None]:
+    """In the block torch takes no path that lacks the derivatives needed, also within its inference mode.
+
+    Encoder layers leave their fused path, compiled modules run as they were written, sparse gradients are dense. For
+    second derivatives attention uses its formula in place of fused kernels, and recurrent layers leave cuDNN.
+
+    Args:
+        networks: that are called in the block; `untouched` restores their attributes.
+        twice: whether second derivatives are needed.
+
+    Example:
+        >>> with torch.inference_mode(), differentiable([]):
+        ...     print(torch.is_inference_mode_enabled())
+        False
+    """
+    fused = torch.backends.mha.get_fastpath_enabled()
+    modules = [module for network in networks for module in network.modules()]
+    with ExitStack() as stack:
+        stack.callback(torch.backends.mha.set_fastpath_enabled, fused)
+        torch.backends.mha.set_fastpath_enabled(False)
+        stack.enter_context(torch.inference_mode(False))
+        if "torch._dynamo" in sys.modules:  # else nothing is compiled
+            stack.enter_context(torch.compiler.set_stance("force_eager"))
+        for module in modules:
+            if getattr(module, "sparse", None) is True:
+                module.sparse = False
+        if twice:
+            stack.enter_context(sdpa_kernel(SDPBackend.MATH))
+            if any(isinstance(module, nn.RNNBase) for module in modules):
+                stack.enter_context(torch.backends.cudnn.flags(enabled=False))
+        yield
 
 
 def _copies(module: nn.Module) -> dict:

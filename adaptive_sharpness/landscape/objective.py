@@ -1,6 +1,7 @@
 """The seam between a network and what is measured of it: its loss on a batch, as a function of its parameters."""
 
-from collections.abc import Callable, Sequence
+import copy
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -36,15 +37,16 @@ class Objective:
         training = [name or "the network" for name, module in network.named_modules() if module.training]
         if training:
             raise ValueError(f"{training[0]} is in training mode, wanted eval mode: call network.eval() first")
+        if not callable(loss):
+            raise ValueError(f"loss: got {loss!r}, wanted a function, such as torch.nn.functional.cross_entropy")
         self._network, self._loss, self._normalise = network, loss, normalise_logits
         self._function = function_of_state(network)
 
-    def on(self, batches: Sequence, *, transformed: bool = False) -> Callable[[Parameters], Tensor]:
+    def on(self, batches: Sequence) -> Callable[[Parameters], Tensor]:
         """The losses of P problems, each with its own state on its own batch.
 
         Args:
             batches: each problem's batch; tensors of equal shapes, or pairs of them, or P times the same object.
-            transformed: whether torch.func will transform the function, which allows no memory format of its own.
 
         Returns:
             A function from states, by name [P, *shape], to losses, [P].
@@ -56,16 +58,16 @@ class Objective:
             >>> losses({"weight": torch.tensor([[[2.0]], [[1.0]]])}).tolist()  # the means of 4 and 36, of 1 and 9
             [20.0, 5.0]
         """
-        if len(batches) == 1 and not transformed:  # without vmap: on a CPU it slows down convolutions and graphs
+        if len(batches) == 1:  # without vmap: on a CPU it slows down convolutions and graphs
             return lambda state: self._one({name: _only(value) for name, value in state.items()}, batches[0])[None]
         if all(batch is batches[0] for batch in batches):
             return partial(_swapped, vmap(self._one, in_dims=(0, None)), batches[0])
-        if is_pair(batches[0]) and stacking.is_layered(self._network) and not transformed:
+        if is_pair(batches[0]) and stacking.is_layered(self._network):
             return self._stacked(*_stack(batches))
         return partial(_swapped, vmap(self._one), _stack(batches))
 
     def check(self, state: Parameters, batch: Any) -> Tensor:
-        """Refuse what cannot be measured. Leaves the state and the global random state as they are.
+        """Refuse what cannot be measured. Leaves the state and the batch as they are.
 
         Args:
             state: of one model, by name.
@@ -75,7 +77,8 @@ class Objective:
             The loss.
 
         Raises:
-            ValueError: if the loss is no scalar, or two identical calls differ in it or leave another state behind.
+            ValueError: if there is no loss, if it is no scalar, or if two identical calls differ in it or leave another
+                state or batch behind.
 
         Example:
             >>> objective = Objective(nn.Linear(1, 1, bias=False).eval(), torch.sub)
@@ -83,17 +86,22 @@ class Objective:
             Traceback (most recent call last):
             ValueError: loss: got shape [3, 1], wanted a scalar tensor: the mean over the batch
         """
-        copy = {name: value.detach().clone() for name, value in state.items()}
-        cuda = sorted({value.get_device() for value in copy.values() if value.is_cuda})
-        with torch.no_grad(), torch.random.fork_rng(devices=cuda):
-            first, second = (self._one(copy, batch) for _ in range(2))
+        own, trial = {name: value.detach().clone() for name, value in state.items()}, _copy(batch)
+        versions = [each._version for each in _tensors(trial)]
+        with torch.no_grad():
+            first, second = self._first(own, trial), self._one(own, trial)
         if not isinstance(first, Tensor) or first.dim():
             got = f"shape {list(first.shape)}" if isinstance(first, Tensor) else type(first).__name__
             raise ValueError(f"loss: got {got}, wanted a scalar tensor: the mean over the batch")
-        changed = [name for name, value in copy.items() if not _equal(value, state[name])]
+        changed = [name for name, value in own.items() if not _equal(value, state[name])]
         if changed:
             raise ValueError(
                 f"{changed[0]} changes when the network is called, wanted a network that leaves it as it is"
+            )
+        if [each._version for each in _tensors(trial)] != versions:
+            raise ValueError(
+                "batch: got one that the network changes in place, wanted a network that leaves it as it is: "
+                "set inplace=False in its first layers"
             )
         if not torch.isclose(first, second, rtol=1e-5, atol=0, equal_nan=True):  # some GPU kernels differ in a last bit
             raise ValueError(
@@ -120,6 +128,20 @@ class Objective:
         """
         return self._one(state, batch)
 
+    def _first(self, state: Parameters, batch: Any) -> Tensor:
+        """The loss, where nobody knows yet whether network, loss and batch fit each other."""
+        try:
+            return self._one(state, batch)
+        except torch.OutOfMemoryError:
+            raise
+        except (TypeError, AttributeError, RuntimeError) as error:
+            said = f"{type(error).__name__}: {first_line(error)}"
+            form = "loss(network(input), target)" if is_pair(batch) else "loss(network, batch)"
+            raise ValueError(
+                f"loss: got {said}, from {form} for a batch that is {described(batch)}; wanted a loss of (output, "
+                f"target) for pairs of tensors, of (network, batch) for all else"
+            ) from error
+
     def _one(self, state: Parameters, batch: Any) -> Tensor:
         network = partial(self._output, state)
         return self._loss(network(batch[0]), batch[1]) if is_pair(batch) else self._loss(network, batch)
@@ -143,6 +165,46 @@ def is_pair(batch: Any) -> bool:
         (True, False)
     """
     return isinstance(batch, tuple | list) and len(batch) == 2 and all(isinstance(each, Tensor) for each in batch)
+
+
+def described(batch: Any) -> str:
+    """What a batch is, in a few words: its type, and the shapes of its tensors.
+
+    Example:
+        >>> described((torch.zeros(4, 2), torch.zeros(4)))
+        'a tuple of [4, 2], [4]'
+    """
+    shapes = ", ".join(str(list(each.shape)) for each in _tensors(batch))
+    return f"a {type(batch).__name__} of {shapes or 'no tensors'}"
+
+
+def first_line(error: Exception) -> str:
+    """The first line of an error's message, cut after 200 letters.
+
+    Example:
+        >>> first_line(RuntimeError("shapes differ\\nin many ways"))
+        'shapes differ'
+    """
+    return (str(error).strip().splitlines() or ["no message"])[0][:200]
+
+
+def _copy(batch: Any) -> Any:
+    try:
+        return copy.deepcopy(batch)
+    except (TypeError, RuntimeError):  # it holds what has no copy, such as a file or a part of a graph
+        return batch
+
+
+def _tensors(value: Any, depth: int = 4) -> Iterator[Tensor]:
+    """The tensors in a batch, also in those of other packages, which keep them in their attributes."""
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, Mapping):
+        yield from (tensor for each in value.values() for tensor in _tensors(each, depth))
+    elif isinstance(value, tuple | list):
+        yield from (tensor for each in value for tensor in _tensors(each, depth))
+    elif depth and hasattr(value, "__dict__") and not isinstance(value, nn.Module | type):
+        yield from (tensor for each in vars(value).values() for tensor in _tensors(each, depth - 1))
 
 
 def _equal(one: Tensor, other: Tensor) -> bool:

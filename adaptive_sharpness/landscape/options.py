@@ -5,8 +5,8 @@ from collections.abc import Collection
 from numbers import Integral, Real
 
 
-def radius(rho: float) -> None:
-    """Refuse a rho that is no radius.
+def radius(rho: float) -> float:
+    """The radius as a number of Python; a tensor or an array of no dimensions is one, too.
 
     Raises:
         ValueError: if it is no number, not finite, or negative.
@@ -16,8 +16,10 @@ def radius(rho: float) -> None:
         Traceback (most recent call last):
         ValueError: rho: got -1, wanted a finite number, at least 0
     """
-    if not _is_number(rho) or not 0 <= rho < math.inf:
+    number = rho.item() if getattr(rho, "ndim", None) == 0 else rho
+    if not _is_number(number) or not 0 <= number < math.inf:
         raise ValueError(f"rho: got {rho!r}, wanted a finite number, at least 0")
+    return float(number)
 
 
 def whole(name: str, value: int, least: int) -> None:
@@ -35,8 +37,14 @@ def whole(name: str, value: int, least: int) -> None:
         raise ValueError(f"{name}: got {value!r}, wanted a whole number, at least {least}")
 
 
-def one_of(name: str, value: str, choices: Collection[str]) -> None:
+def one_of(name: str, value: str, choices: Collection[str], *, further: str = "") -> None:
     """Refuse what is none of the choices.
+
+    Args:
+        name: of the option.
+        value: what was given.
+        choices: what it may be.
+        further: what else it may be, in words.
 
     Raises:
         ValueError: if it is not.
@@ -47,22 +55,23 @@ def one_of(name: str, value: str, choices: Collection[str]) -> None:
         ValueError: norm: got 'l3', wanted one of linf, l2
     """
     if not isinstance(value, str) or value not in choices:
-        raise ValueError(f"{name}: got {value!r}, wanted one of {', '.join(choices)}")
+        wanted = ", ".join(choices) + (f", or {further}" if further else "")
+        raise ValueError(f"{name}: got {value!r}, wanted one of {wanted}")
 
 
-def step_length(rate: float | None) -> None:
-    """Refuse a rate that is neither None nor a step length.
+def positive(name: str, value: float | None) -> None:
+    """Refuse what is neither None nor a number above 0.
 
     Raises:
-        ValueError: if it is no number, not finite, or not above 0.
+        ValueError: if it is neither.
 
     Example:
-        >>> step_length(0)
+        >>> positive("tolerance", -1)
         Traceback (most recent call last):
-        ValueError: rate: got 0, wanted a finite number above 0, or none
+        ValueError: tolerance: got -1, wanted a finite number above 0, or none
     """
-    if rate is not None and (not _is_number(rate) or not 0 < rate < math.inf):
-        raise ValueError(f"rate: got {rate!r}, wanted a finite number above 0, or none")
+    if value is not None and (not _is_number(value) or not 0 < value < math.inf):
+        raise ValueError(f"{name}: got {value!r}, wanted a finite number above 0, or none")
 
 
 def _is_number(value) -> bool:

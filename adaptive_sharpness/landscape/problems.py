@@ -1,20 +1,26 @@
 """What there is to measure: every pair of a model and a batch is a problem of its own, and some are solved at once."""
 
 import math
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice, product
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from adaptive_sharpness.landscape import options
-from adaptive_sharpness.landscape.network import measurable, untouched
-from adaptive_sharpness.landscape.objective import NotFinite, Objective, Parameters, is_pair
+from adaptive_sharpness.landscape import options, scales
+from adaptive_sharpness.landscape.derivatives import InParts, Loss, NotDifferentiable
+from adaptive_sharpness.landscape.micro_batches import in_micro_batches, is_mean
+from adaptive_sharpness.landscape.network import differentiable, measurable, untouched
+from adaptive_sharpness.landscape.objective import NotFinite, Objective, Parameters, first_line, is_pair
+from adaptive_sharpness.landscape.progress import Callback, Progress
 from adaptive_sharpness.landscape.randomness import generator
 
-PERTURBED = ("all", "weights", "no_normalisation")
+PERTURBED = ("all", "weights", "no_normalisation", "trainable")
 
 
 @dataclass(frozen=True)
@@ -65,6 +71,21 @@ class Chunk:
         each = [{n: torch.randn(s, generator=draw, dtype=torch.float64) for n, s in shapes.items()} for draw in draws]
         return {name: torch.stack([one[name] for one in each]).to(value) for name, value in self.weights.items()}
 
+    def base_loss(self) -> Tensor:
+        """The losses at the weights, [P].
+
+        Raises:
+            NotFinite: if one is nan or infinite.
+
+        Example:
+            >>> Chunk([0], [0], weights={"w": torch.ones(1, 2)}, scale={}, loss=lambda w: w["w"].sum(1)).base_loss()
+            tensor([2.])
+        """
+        with torch.no_grad():
+            losses = self.loss(self.weights)
+        self.require_finite(losses, "at the weights")
+        return losses
+
     def require_finite(self, losses: Tensor, where: str, what: str = "loss") -> None:
         """Refuse losses, or what else there is of each problem, that are nan or infinite.
 
@@ -90,20 +111,25 @@ class Problems:
         loss: see `Objective`.
         batches: an iterable of batches, such as a DataLoader or a list; a tensor, each row a batch; or one pair
             (input, target). They are moved to the model's device.
-        adaptive: the scale c: |w| if true (Kwon et al. 2021, eq. 3), 1 if false, or a function from a model's
-            parameters, by name, to c.
+        scale: c, see `scales.of_models`.
         perturb: which parameters are perturbed: "all"; "weights", those that are no bias; "no_normalisation", those of
-            no normalisation layer; or a function from a parameter's name to true or false.
+            no normalisation layer; "trainable", those that require a gradient; or a function from a parameter's name to
+            true or false.
         normalise_logits: see `Objective`.
         stacked: problems solved at once, of one shape; changes speed and memory, and results by rounding only.
         states: parameters and buffers of several models, by name [models, *shape], as `torch.func.stack_module_state`
             stacks them; `model` is then one network that gives the function.
-        transformed: see `Objective.on`.
+        micro_batch: examples that are computed at once, None for a whole batch.
+        whole: whether all batches are one, the whole data: its loss is that of all their examples.
+        twice: whether second derivatives are needed.
+        progress: whether to show how far the problems are solved; then an interrupt ends them, and what is not
+            finished is nan.
+        callback: called after each problem with the position of its model and of its batch, and what was found.
 
     Raises:
         ValueError: if there is no model, no batch, or an empty batch; if models differ in more than their numbers; if
-            states are not the network's, stacked; if nothing is perturbed, or what needs no gradient; if a scale is
-            negative or of another shape.
+            states are not the network's, stacked; if nothing is perturbed, or what needs no gradient or is complex; if
+            a scale is negative or of another shape; if a loss in parts is no mean or sum of theirs.
     """
 
     def __init__(
@@ -112,35 +138,44 @@ class Problems:
         loss: Callable[..., Tensor],
         batches: Iterable,
         *,
-        adaptive: bool | Callable[[Parameters], Parameters] = True,
+        scale: str | scales.Scale = "adaptive",
         perturb: str | Callable[[str], bool] = "all",
         normalise_logits: bool = False,
         stacked: int = 1,
         states: Mapping[str, Tensor] | None = None,
-        transformed: bool = False,
+        micro_batch: int | None = None,
+        whole: bool = False,
+        twice: bool = False,
+        progress: bool = False,
+        callback: Callback | None = None,
     ):
         options.whole("stacked", stacked, least=1)
-        several = not isinstance(model, nn.Module | Mapping) and isinstance(model, Iterable)
+        if micro_batch is not None:
+            options.whole("micro_batch", micro_batch, least=1)
+        several = not isinstance(model, nn.Module | Mapping | str) and isinstance(model, Iterable)
         models = [measurable(each) for each in (model if several else [model])]
         if not models:
             raise ValueError("model: got an empty list, wanted at least one network")
-        self._stacked, self._transformed = stacked, transformed
         if states is not None and len(models) > 1:
             raise ValueError(
                 f"model: got {len(models)} networks and states, wanted one network that gives the function"
             )
-        self._models, self._several = models, several or states is not None
+        self._models, self._stacked, self._twice = models, stacked, twice
+        self._micro_batch, self._whole = micro_batch, whole
+        self._progress = Progress(shown=progress, callback=callback)
+        self._several = several or states is not None
+        with self._safe():
+            self._prepare(loss, batches, scale, perturb, normalise_logits, states)
+
+    def _prepare(self, loss, batches, scale, perturb, normalise_logits, states) -> None:
+        models = self._models
         self._objectives = [Objective(each, loss, normalise_logits=normalise_logits) for each in models]
         self._names, *_ = [_perturbed(each, perturb) for each in models]
         self._states = _stack(models) if states is None else _checked(models[0], states)
         self._count = len(next(iter(self._states.values())))
-        self._in_network = self._count == 1 and states is None
-        with untouched(models):  # a DataLoader draws a seed
-            self._batches = _listed(batches, next(iter(self._states.values())).device)
-            self._scale = _scale({name: self._states[name] for name in self._names}, adaptive)
-            self._check()
-
-    def _check(self) -> None:
+        self._batches = _listed(batches, self._states[self._names[0]])
+        self._scale = scales.of_models({name: self._states[name] for name in self._names}, scale)
+        self._in_parts = self._micro_batch is not None or self._whole
         for position, objective in enumerate(self._objectives):
             state = {name: value[position] for name, value in self._states.items()}
             own = objective.check(state, self._batches[0])
@@ -150,6 +185,7 @@ class Problems:
                     f"model {position}: got another loss from it than from model 0 with its parameters, "
                     f"wanted one architecture"
                 )
+        self._mean = not self._in_parts or is_mean(self._objectives[0], state, self._batches[0], self._micro_batch)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -160,7 +196,7 @@ class Problems:
             >>> Problems([model] * 3, nn.functional.mse_loss, [batch, batch]).shape
             (3, 2)
         """
-        return self._count, len(self._batches)
+        return self._count, 1 if self._whole else len(self._batches)
 
     @property
     def perturbed(self) -> dict[str, torch.Size]:
@@ -172,6 +208,17 @@ class Problems:
             {'weight': torch.Size([1, 2])}
         """
         return {name: self._states[name].shape[1:] for name in self._names}
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The precision of the losses: the coarsest of the weights' that are perturbed.
+
+        Example:
+            >>> batch = torch.zeros(4, 2), torch.zeros(4, 1)
+            >>> Problems(nn.Linear(2, 1).eval(), nn.functional.mse_loss, batch).dtype
+            torch.float32
+        """
+        return max((self._states[name].dtype for name in self._names), key=lambda each: torch.finfo(each).eps)
 
     def first(self, batches: int) -> list:
         """The first batches.
@@ -201,35 +248,80 @@ class Problems:
             [4.0]
         """
         found: dict[str, Tensor] = {}
-        with untouched(self._models):  # also its random states: a loss may draw numbers that make no difference to it
-            for chunk in self._chunks():
-                for name, value in solution(chunk).items():
-                    value = value.double().cpu() if value.dim() == 1 else value
-                    if name not in found:
-                        found[name] = value.new_empty((*self.shape, *value.shape[1:]))
-                    found[name][chunk.models, chunk.batches] = value
+        try:
+            with self._safe(), self._progress.of(math.prod(self.shape)) as done:
+                for chunk, values in self._solved(solution):
+                    for name, value in values.items():
+                        value = value.double().cpu() if value.dim() == 1 else value
+                        if name not in found:
+                            found[name] = value.new_full((*self.shape, *value.shape[1:]), math.nan)
+                        found[name][chunk.models, chunk.batches] = value
+                    done(chunk.models, chunk.batches, values)
+        except KeyboardInterrupt:
+            if not found or not self._progress.shown:
+                raise
+            warnings.warn("interrupted: the values of what is not finished are nan", stacklevel=3)
         return found if self._several else {name: value[0] for name, value in found.items()}
 
-    def _chunks(self) -> Iterator[Chunk]:
+    @contextmanager
+    def _safe(self) -> Iterator[None]:
+        """Whatever happens in the block, nothing of the user's is changed after it."""
+        with untouched(self._models), differentiable(self._models, twice=self._twice):
+            yield
+
+    def _solved(self, solution: Callable[[Chunk], Mapping[str, Tensor]]) -> Iterator[tuple[Chunk, Mapping]]:
+        stacked = True
+        for models, batches in self._places():
+            if stacked or len(models) == 1:
+                chunk = self._chunk(models, batches)
+                try:
+                    yield chunk, solution(chunk)
+                    continue
+                except torch.OutOfMemoryError:
+                    raise
+                except (RuntimeError, NotDifferentiable) as error:
+                    if len(models) == 1:
+                        raise
+                    stacked = False
+                    said = first_line(error)
+                    warnings.warn(
+                        f"stacked: got a network that torch cannot stack ({said}), wanted another; its "
+                        "problems are solved one at a time",
+                        stacklevel=4,
+                    )
+            for model, batch in zip(models, batches, strict=True):
+                chunk = self._chunk([model], [batch])
+                yield chunk, solution(chunk)
+
+    def _places(self) -> Iterator[tuple[list[int], list[int]]]:
+        """The models and batches of problems that are solved at once."""
+        if self._whole:
+            yield from (([model], [0]) for model in range(self._count))
+            return
         alike: dict[Any, list[int]] = {}
         for position, batch in enumerate(self._batches):
             alike.setdefault(_shape(batch), []).append(position)
         for positions in alike.values():
             pairs = iter(product(range(self._count), positions))
             while some := list(islice(pairs, self._stacked)):
-                yield self._chunk(*map(list, zip(*some, strict=True)))
+                models, batches = map(list, zip(*some, strict=True))
+                yield models, batches
 
     def _chunk(self, models: list[int], batches: list[int]) -> Chunk:
-        fixed = {} if self._in_network else self._some(models, self._states, self._states.keys() - set(self._names))
-        own = [self._batches[position] for position in batches]
-        loss = self._objectives[0].on(own, transformed=self._transformed)
-        return Chunk(
-            models,
-            batches,
-            self._some(models, self._states, self._names),
-            self._some(models, self._scale, self._names),
-            lambda weights: loss({**fixed, **weights}),
-        )
+        weights, scale = (self._some(models, of, self._names) for of in (self._states, self._scale))
+        return Chunk(models, batches, weights, scale, self._loss(models, batches))
+
+    def _loss(self, models: list[int], batches: list[int]) -> Loss:
+        fixed = self._some(models, self._states, [name for name in self._states if name not in self._names])
+        if self._whole:
+            data = [[batch] for batch in self._batches]
+        else:
+            data = [[self._batches[position] for position in batches]]
+        objective = self._objectives[0]
+        if not self._in_parts:
+            return _with(fixed, objective.on(data[0]))
+        parts = in_micro_batches(objective, data, self._micro_batch, mean=self._mean).parts
+        return InParts([_with(fixed, part) for part in parts])
 
     def _some(self, models: list[int], stacked: Parameters, names: Iterable[str]) -> Parameters:
         if len(set(models)) == 1:  # a view, where indexing would copy
@@ -237,12 +329,20 @@ class Problems:
         return {name: stacked[name][models] for name in names}
 
 
-def _listed(batches: Iterable, device: torch.device) -> list:
+def _with(fixed: Parameters, loss: Loss) -> Loss:
+    """The loss as a function of the weights that are perturbed alone."""
+    return lambda weights: loss({**fixed, **weights})
+
+
+def _listed(batches: Iterable, like: Tensor) -> list:
+    """The batches on a weight's device; arrays become tensors, their fractions of the weight's precision."""
+    if isinstance(batches, np.ndarray) or (isinstance(batches, tuple) and _is_array_pair(batches)):
+        batches = _on(batches, like)
     if isinstance(batches, Tensor):
         batches = batches.unbind()
     elif isinstance(batches, tuple) and is_pair(batches):
         batches = [batches]
-    listed = [_on(batch, device) for batch in batches]
+    listed = [_on(batch, like) for batch in batches]
     if not listed:
         raise ValueError("batches: got none, wanted at least one")
     for position, batch in enumerate(listed):
@@ -251,12 +351,20 @@ def _listed(batches: Iterable, device: torch.device) -> list:
     return listed
 
 
-def _on(batch: Any, device: torch.device) -> Any:
+def _is_array_pair(batch: tuple) -> bool:
+    return len(batch) == 2 and all(isinstance(each, np.ndarray | Tensor) for each in batch)
+
+
+def _on(batch: Any, like: Tensor) -> Any:
     if type(batch) is dict:
-        return {key: _on(each, device) for key, each in batch.items()}
+        return {key: _on(each, like) for key, each in batch.items()}
     if type(batch) in (tuple, list):
-        return type(batch)(_on(each, device) for each in batch)
-    return batch.to(device) if hasattr(batch, "to") else batch
+        return type(batch)(_on(each, like) for each in batch)
+    if isinstance(batch, np.ndarray):
+        value = torch.from_numpy(batch.copy()).to(like.device)
+        return value.to(like.dtype) if value.is_floating_point() else value
+    moved = batch.to(like.device) if hasattr(batch, "to") else batch
+    return moved.clone() if isinstance(moved, Tensor) and moved.is_inference() else moved
 
 
 def _shape(batch: Any):
@@ -274,6 +382,8 @@ def _perturbed(network: nn.Module, perturb: str | Callable[[str], bool]) -> list
         options.one_of("perturb", perturb, PERTURBED)
         left_out = _normalisation(network) if perturb == "no_normalisation" else set()
         names = [name for name, value in parameters.items() if id(value) not in left_out]
+        if perturb == "trainable":
+            names = [name for name in names if parameters[name].requires_grad]
         if perturb == "weights":  # torch's biases are bias, in_proj_bias, bias_ih_l0, ...
             names = [name for name in names if "bias" not in name.split(".")[-1].split("_")]
     if not names:
@@ -281,8 +391,11 @@ def _perturbed(network: nn.Module, perturb: str | Callable[[str], bool]) -> list
     for name in names:
         if not parameters[name].requires_grad:
             raise ValueError(
-                f"{name} does not require a gradient, wanted one that does, or a perturb that leaves it out"
+                f"{name} does not require a gradient, wanted one that does, or a perturb that leaves it out, such as "
+                f"trainable"
             )
+        if parameters[name].is_complex():
+            raise ValueError(f"{name} is complex, wanted real parameters, or a perturb that leaves it out")
     return names
 
 
@@ -293,7 +406,8 @@ def _normalisation(network: nn.Module) -> set[int]:
 
 
 def _state(network: nn.Module) -> Parameters:
-    return {name: value.detach() for name, value in (*network.named_parameters(), *network.named_buffers())}
+    tensors = (*network.named_parameters(), *network.named_buffers())
+    return {name: value.detach().clone() if value.is_inference() else value.detach() for name, value in tensors}
 
 
 def _stack(models: Sequence[nn.Module]) -> Parameters:
@@ -317,19 +431,3 @@ def _checked(network: nn.Module, states: Mapping[str, Tensor]) -> Parameters:
     if len(counts) != 1 or counts == [0]:
         raise ValueError(f"states: got {counts} models, wanted one number of models, at least 1")
     return {name: states[name].detach().to(value.device) for name, value in own.items()}
-
-
-def _scale(weights: Parameters, adaptive: bool | Callable[[Parameters], Parameters]) -> Parameters:
-    if not callable(adaptive):
-        if not isinstance(adaptive, bool):
-            raise ValueError(f"adaptive: got {adaptive!r}, wanted true, false, or a function of the parameters")
-        return {name: value.abs() if adaptive else torch.ones_like(value) for name, value in weights.items()}
-    scales = []
-    for model in range(len(next(iter(weights.values())))):
-        own = {name: value[model] for name, value in weights.items()}
-        scales.append(adaptive({name: value.clone() for name, value in own.items()}))
-        for name, value in own.items():
-            c = scales[-1].get(name)
-            if not isinstance(c, Tensor) or c.shape != value.shape or not (c.isfinite() & (c >= 0)).all():
-                raise ValueError(f"adaptive: got a scale for {name} that does not fit, wanted its shape, at least 0")
-    return {name: torch.stack([each[name].detach().to(value) for each in scales]) for name, value in weights.items()}

@@ -1,6 +1,7 @@
 """What a measure returns."""
 
 import math
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 
@@ -47,13 +48,13 @@ class Measured:
 
     @property
     def sharpness(self) -> float | Tensor:
-        """The mean of the headline quantity over batches, of several models [models].
+        """The mean of the headline quantity over the batches that are finished, of several models [models].
 
         Example:
             >>> Measured(per_batch=torch.tensor([1.0, 3.0])).sharpness
             2.0
         """
-        return _plain(self.per_batch.mean(dim=-1))
+        return _plain(self.per_batch.nanmean(dim=-1))
 
     @property
     def standard_error(self) -> float | Tensor:
@@ -63,9 +64,9 @@ class Measured:
             >>> Measured(per_batch=torch.tensor([1.0, 3.0])).standard_error  # sqrt(2) / sqrt(2)
             1.0
         """
-        if self.per_batch.shape[-1] == 1:
-            return _plain(torch.full(self.per_batch.shape[:-1], math.nan))
-        return _plain(self.per_batch.std(dim=-1) / self.per_batch.shape[-1] ** 0.5)
+        known = (~self.per_batch.isnan()).sum(dim=-1)
+        apart = (self.per_batch - self.per_batch.nanmean(dim=-1, keepdim=True)).square().nansum(dim=-1)
+        return _plain((apart / (known - 1)).sqrt() / known**0.5)  # of one batch 0 / 0
 
     def diagnostics(self) -> dict[str, Tensor]:
         """Return what else is known of each batch, by name: losses, and how the search went.
@@ -87,6 +88,31 @@ class Measured:
         *models, batches = self.per_batch.shape
         of = "".join(f"{count} models, " for count in models)
         return f"{type(self).__name__}({shown}, standard error {_spelled(self.standard_error)}; {of}{batches} batches)"
+
+
+def warn_of_rounding(measure: str, found: Measured, dtype: torch.dtype, there_is_one: Tensor) -> None:
+    """Warn of rises that are smaller than the last digits of the losses whose difference they are.
+
+    Args:
+        measure: its name.
+        found: its rises and losses.
+        dtype: of the weights.
+        there_is_one: whether the loss rises at all, of the rises' shape.
+
+    Example:
+        >>> found = Measured(per_batch=torch.tensor([1e-8]), base_loss=torch.tensor([1.0]))
+        >>> with warnings.catch_warnings(record=True) as told:
+        ...     warn_of_rounding("worst_case", found, torch.float32, torch.tensor([True]))
+        >>> len(told)
+        1
+    """
+    lost = (found.per_batch.abs() <= 4 * torch.finfo(dtype).eps * found.base_loss.abs()) & there_is_one
+    if lost.any():
+        warnings.warn(
+            f"{measure}: the rise of {int(lost.sum())} of {lost.numel()} batches is below the last digits of a loss in "
+            f"{str(dtype).removeprefix('torch.')}: use float64, a larger rho, or first_order of worst_case",
+            stacklevel=3,
+        )
 
 
 def _plain(value: Tensor) -> float | Tensor:

@@ -9,9 +9,10 @@ from torch import Tensor, nn
 
 from adaptive_sharpness.landscape import options
 from adaptive_sharpness.landscape.balls import NORMS
-from adaptive_sharpness.landscape.objective import Parameters
 from adaptive_sharpness.landscape.problems import Chunk, Problems
-from adaptive_sharpness.measures._measured import Measured
+from adaptive_sharpness.landscape.progress import Callback
+from adaptive_sharpness.landscape.scales import Scale
+from adaptive_sharpness.measures._measured import Measured, warn_of_rounding
 
 
 @dataclass(frozen=True, repr=False, kw_only=True)
@@ -32,12 +33,15 @@ def average_case(
     *,
     rho: float,
     norm: Literal["linf", "l2"] = "linf",
-    adaptive: bool | Callable[[Parameters], Parameters] = True,
+    scale: Literal["adaptive", "none", "filter", "neuron", "keskar", "asam"] | Scale = "adaptive",
     samples: int = 20,
-    perturb: Literal["all", "weights", "no_normalisation"] | Callable[[str], bool] = "all",
+    perturb: Literal["all", "weights", "no_normalisation", "trainable"] | Callable[[str], bool] = "all",
     normalise_logits: bool = False,
     stacked: int = 1,
     states: Mapping[str, Tensor] | None = None,
+    micro_batch: int | None = None,
+    progress: bool = False,
+    callback: Callback | None = None,
     seed: int = 0,
 ) -> AverageCase:
     """Return an estimate of E over delta of L_S(w + delta) - L_S(w), for every batch S.
@@ -54,12 +58,16 @@ def average_case(
         batches: an iterable of batches, such as a DataLoader or a list; a tensor, each row a batch; or one pair.
         rho: scale of the perturbations, in units of c, finite and at least 0.
         norm: "linf" or "l2".
-        adaptive: the scale c: |w| if true, 1 if false, or a function from a model's parameters, by name, to c.
+        scale: c: a name of `scales.SCALES`, such as "adaptive" or "none", or a function of (name, parameter).
         samples: perturbations a batch, an even number.
-        perturb: "all" parameters, "weights" without biases, "no_normalisation" layers, or a function of the name.
+        perturb: "all" parameters, "weights" without biases, "no_normalisation" layers, "trainable" ones, or a function
+            of the name.
         normalise_logits: whether the network's outputs are divided by their standard deviation over classes.
         stacked: problems (pairs of model and batch) solved at once; changes speed and memory, results by rounding only.
         states: parameters and buffers of several models, by name [models, *shape]; `model` is then one network.
+        micro_batch: examples that are computed at once, None for a whole batch.
+        progress: whether to show a bar; an interrupt then returns what is finished, all else nan.
+        callback: called after each batch with the positions of its model and of itself, and the numbers found.
         seed: of the perturbations.
 
     Returns:
@@ -76,26 +84,29 @@ def average_case(
         >>> abs(result.sharpness - 1 / 3) < 0.03  # the mean of (2 + delta)^2 - 2^2, delta uniform on [-1, 1]
         True
     """
-    options.radius(rho)
+    rho = options.radius(rho)
     options.one_of("norm", norm, tuple(NORMS))
     options.whole("samples", samples, least=2)
     if samples % 2:
         raise ValueError(f"samples: got {samples}, wanted an even number: they come in pairs")
-    options_of_loss = {"adaptive": adaptive, "perturb": perturb, "normalise_logits": normalise_logits}
-    problems = Problems(model, loss, batches, stacked=stacked, states=states, **options_of_loss)
+    of_loss = {"scale": scale, "perturb": perturb, "normalise_logits": normalise_logits, "micro_batch": micro_batch}
+    of_loss |= {"stacked": stacked, "states": states}
+    problems = Problems(model, loss, batches, progress=progress, callback=callback, **of_loss)
 
     def solution(chunk: Chunk) -> dict[str, Tensor]:
         ball = NORMS[norm](chunk.scale, rho)
-        base = chunk.loss(chunk.weights)
-        chunk.require_finite(base, "at the weights")
+        base = chunk.base_loss()
         losses = []
         for sample in range(samples // 2):
             delta = ball.random(chunk.normal(chunk.generators(seed, "average case", sample)))
             for sign in (1, -1):
-                losses.append(chunk.loss({name: w + sign * delta[name] for name, w in chunk.weights.items()}).double())
+                moved = {name: torch.add(w, delta[name], alpha=sign) for name, w in chunk.weights.items()}
+                losses.append(chunk.loss(moved).double())
                 chunk.require_finite(losses[-1], f"at rho {rho}")
         rise = torch.stack([each - base.double() for each in losses]).mean(dim=0)
         return {"per_batch": rise, "base_loss": base, "max_loss": torch.stack(losses).amax(dim=0)}
 
     with torch.no_grad():
-        return AverageCase(**problems.solve(solution))
+        found = AverageCase(**problems.solve(solution))
+    warn_of_rounding("average_case", found, problems.dtype, found.max_loss > found.base_loss)
+    return found

@@ -1,28 +1,88 @@
 """The Hessian in adaptive coordinates, diag(c) H diag(c), batch by batch: the second-order term of sharpness."""
 
+import math
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Literal
 
-import numpy as np
 import torch
-from scipy.sparse.linalg import LinearOperator, eigsh
 from torch import Tensor, nn
 
 from adaptive_sharpness.landscape import options
+from adaptive_sharpness.landscape.lanczos import lanczos, largest
 from adaptive_sharpness.landscape.objective import Parameters
 from adaptive_sharpness.landscape.problems import Chunk, Problems
-from adaptive_sharpness.landscape.products import scaled_hessian_product
+from adaptive_sharpness.landscape.products import ScaledHessian, flat
+from adaptive_sharpness.landscape.progress import Callback
+from adaptive_sharpness.landscape.scales import Scale
 from adaptive_sharpness.measures._measured import Measured
 
-DENSE = 32  # up to so many weights the matrix itself is small
+MOST_VECTORS = 1000  # for the trace of one batch
+
+
+@dataclass(frozen=True)
+class Density:
+    """The spectral density by stochastic Lanczos quadrature (Ghorbani et al. 2019, section 2): a mean over probes.
+
+    Args:
+        nodes: where each probe puts weight, [..., vectors, steps] float64.
+        weights: how much, of the same shape; a probe's sum is 1.
+        size: eigenvalues in all.
+    """
+
+    nodes: Tensor
+    weights: Tensor
+    size: int
+
+    def moment(self, k: int) -> Tensor:
+        """Each probe's estimate of the trace of the k-th power, [..., vectors].
+
+        Example:
+            >>> Density(torch.tensor([[1.0, 3.0]]), torch.tensor([[0.5, 0.5]]), size=2).moment(2).tolist()  # 1 + 9
+            [10.0]
+        """
+        return self.size * (self.weights * self.nodes**k).sum(-1)
+
+    def at(self, points: Tensor, width: float) -> Tensor:
+        """The density at some points, smoothed by a normal distribution.
+
+        Args:
+            points: [n].
+            width: the normal distribution's standard deviation.
+
+        Returns:
+            Densities, [..., n]; each integrates to 1.
+
+        Example:
+            >>> density = Density(torch.zeros(1, 1), torch.ones(1, 1), size=1)
+            >>> round(density.at(torch.tensor([0.0]), width=1.0).item(), 4)  # 1 / sqrt(2 pi)
+            0.3989
+        """
+        z = (points - self.nodes[..., None]) / width
+        bells = torch.exp(-z.square() / 2) / (width * math.sqrt(2 * math.pi))
+        return (self.weights[..., None] * bells).sum(-2).mean(-2)
 
 
 @dataclass(frozen=True, repr=False, kw_only=True)
 class Curvature(Measured):
-    """What `hessian` finds on each batch, see `Measured`; its quantities are lambda_max and trace."""
+    """What `hessian` finds on each batch, see `Measured`; its quantities are lambda_max, trace, lambda_2, ...
+
+    Args:
+        errors: standard errors, by the quantity's name: that of the trace, nan from one vector.
+        eigenvalues: the largest ones, descending, [..., batches, eigenvalues].
+        eigenvectors: theirs, by name, [..., batches, eigenvalues, *shape], in the coordinates delta / c; if asked for.
+        density: if asked for.
+        groups: the curvature of each group of parameters, by the group's name, if asked for.
+    """
 
     headline: str = "lambda_max"
+    errors: Mapping[str, Tensor] = field(default_factory=dict)
+    eigenvalues: Tensor | None = None
+    eigenvectors: Parameters | None = None
+    density: Density | None = None
+    groups: Mapping[str, "Curvature"] | None = None
 
     @property
     def trace(self) -> Tensor:
@@ -34,34 +94,75 @@ class Curvature(Measured):
         """
         return self.further["trace"]
 
+    @property
+    def trace_error(self) -> Tensor:
+        """The standard error of the trace.
+
+        Example:
+            >>> Curvature(per_batch=torch.tensor([2.0]), errors={"trace": torch.tensor([0.5])}).trace_error.item()
+            0.5
+        """
+        return self.errors["trace"]
+
+    def diagnostics(self) -> dict[str, Tensor]:
+        """Return what else is known of each batch, see `Measured.diagnostics`.
+
+        Example:
+            >>> list(Curvature(per_batch=torch.tensor([1.0])).diagnostics())
+            ['base_loss']
+        """
+        return {"base_loss": self.base_loss}
+
 
 def hessian(
     model: nn.Module | Sequence[nn.Module],
     loss: Callable[..., Tensor],
     batches: Iterable,
     *,
-    adaptive: bool | Callable[[Parameters], Parameters] = True,
+    scale: Literal["adaptive", "none", "filter", "neuron", "keskar", "asam"] | Scale = "adaptive",
+    eigenvalues: int = 1,
+    eigenvectors: bool = False,
     vectors: int = 10,
-    perturb: Literal["all", "weights", "no_normalisation"] | Callable[[str], bool] = "all",
+    trace_error: float | None = None,
+    density: int = 0,
+    groups: Literal["layer"] | Callable[[str], str] | None = None,
+    whole: bool = False,
+    tolerance: float | None = None,
+    perturb: Literal["all", "weights", "no_normalisation", "trainable"] | Callable[[str], bool] = "all",
     normalise_logits: bool = False,
     states: Mapping[str, Tensor] | None = None,
+    micro_batch: int | None = None,
+    progress: bool = False,
+    callback: Callback | None = None,
     seed: int = 0,
 ) -> Curvature:
-    """Return the largest eigenvalue and the trace of diag(c) H diag(c), H the Hessian of L_S at w, for every batch S.
+    """Return the largest eigenvalues and the trace of diag(c) H diag(c), H the Hessian of L_S at w, for every batch S.
 
     Where the gradient is 0, worst-case l2 sharpness tends to rho^2 / 2 times the largest eigenvalue as rho -> 0, and
     average-case l2 sharpness to rho^2 / 2 times the trace; on a real batch the first-order term dominates the former.
-    The product of H with a vector is curvlinops', the eigenvalue scipy's (ARPACK), the trace Hutchinson's.
+    The eigenvalues are found by Lanczos, the trace by Hutchinson's estimate.
 
     Args:
         model: a network in eval mode, or several of one architecture.
         loss: of (output, target) where a batch is a pair of tensors; of (network, batch) for all else. The mean.
         batches: an iterable of batches, such as a DataLoader or a list; a tensor, each row a batch; or one pair.
-        adaptive: the scale c: |w| if true, 1 if false, or a function from a model's parameters, by name, to c.
-        vectors: random vectors of signs for the trace.
-        perturb: "all" parameters, "weights" without biases, "no_normalisation" layers, or a function of the name.
+        scale: c: a name of `scales.SCALES`, or a function of (name, parameter); "none" is the plain Hessian.
+        eigenvalues: how many of the largest ones.
+        eigenvectors: whether to return theirs.
+        vectors: random vectors of signs for the trace, and starts for the density.
+        trace_error: the standard error of the trace wanted, as a share of it: more vectors are drawn until it is that.
+        density: steps of stochastic Lanczos for the spectral density, 0 for none.
+        groups: "layer", or a function from a parameter's name to its group's: whose own blocks of the Hessian to
+            measure, too, each with all other parameters fixed.
+        whole: whether all batches are one, the whole data, whose eigenvalues are no means of those of its batches.
+        tolerance: the error of an eigenvalue allowed, as a share of the absolutely largest; by precision if None.
+        perturb: "all" parameters, "weights" without biases, "no_normalisation" layers, "trainable" ones, or a function
+            of the name.
         normalise_logits: whether the network's outputs are divided by their standard deviation over classes.
         states: parameters and buffers of several models, by name [models, *shape]; `model` is then one network.
+        micro_batch: examples that are computed at once, None for a whole batch.
+        progress: whether to show a bar; an interrupt then returns what is finished, all else nan.
+        callback: called after each batch with the positions of its model and of itself, and the numbers found.
         seed: of the vectors.
 
     Returns:
@@ -78,39 +179,99 @@ def hessian(
         >>> result.sharpness, result.trace.item()
         (8.0, 8.0)
     """
-    options.whole("vectors", vectors, least=1)
-    options_of_loss = {"adaptive": adaptive, "perturb": perturb, "normalise_logits": normalise_logits}
+    for name, value, least in (("vectors", vectors, 1), ("eigenvalues", eigenvalues, 1), ("density", density, 0)):
+        options.whole(name, value, least=least)
+    options.positive("trace_error", trace_error)
+    options.positive("tolerance", tolerance)
+    of_loss = {"scale": scale, "normalise_logits": normalise_logits, "micro_batch": micro_batch, "whole": whole}
+    batches = batches if isinstance(batches, Tensor | tuple) else list(batches)
+    told = {"progress": progress, "callback": callback}
+    problems = Problems(model, loss, batches, states=states, twice=True, perturb=perturb, **of_loss, **told)
+    size = sum(shape.numel() for shape in problems.perturbed.values())
+    if eigenvalues > size:
+        raise ValueError(f"eigenvalues: got {eigenvalues}, wanted at most {size}, as many as there are weights")
 
     def solution(chunk: Chunk) -> dict[str, Tensor]:
-        base = chunk.loss(chunk.weights).detach()
-        chunk.require_finite(base, "at the weights")
-        product, size = scaled_hessian_product(chunk)
-        signs = [np.sign(_vector(chunk, seed, number, size)) for number in range(1, vectors + 1)]
-        trace = torch.tensor([np.mean([sign @ product(sign) for sign in signs])], dtype=torch.float64)
-        chunk.require_finite(trace, "at the weights", what="curvature")  # ARPACK would fail with a riddle
-        largest = _largest(product, _vector(chunk, seed, 0, size), chunk)
-        return {"per_batch": largest, "base_loss": base, "trace": trace}
+        base = chunk.base_loss()
+        product = ScaledHessian(chunk)
+        known = {"base_loss": base, **_trace(chunk, product, seed, vectors, trace_error)}
+        chunk.require_finite(known["trace"], "at the weights", what="curvature")
+        accuracy = tolerance or torch.finfo(product.dtype).eps ** 0.8
+        start = _vector(chunk, product, seed, 0)
+        values, found = largest(product, start, eigenvalues, accuracy)
+        if eigenvectors:
+            each = [product.by_name(vector) for vector in found]
+            known |= {f"vector.{name}": torch.stack([one[name] for one in each], dim=1) for name in each[0]}
+        if density:
+            known |= _density(chunk, product, seed, vectors, min(density, size))
+        return {**known, "values": values[None]}
 
-    problems = Problems(model, loss, batches, states=states, transformed=True, **options_of_loss)
     found = problems.solve(solution)
-    return Curvature(further={"trace": found.pop("trace")}, **found)
+    values = found["values"].double()
+    more = {f"lambda_{position + 1}": values[..., position] for position in range(1, eigenvalues)}
+    of_vectors = {name.removeprefix("vector."): found[name] for name in found if name.startswith("vector.")}
+    blocks = {}
+    if groups is not None:
+        again = partial(hessian, model, loss, batches, eigenvalues=eigenvalues, eigenvectors=eigenvectors)
+        same = {"vectors": vectors, "trace_error": trace_error, "density": density, "tolerance": tolerance}
+        for group, names in _groups(problems.perturbed, groups).items():
+            some = again(**same, **of_loss, states=states, seed=seed, perturb=names.__contains__)
+            blocks[group] = some
+    return Curvature(
+        per_batch=values[..., 0],
+        base_loss=found["base_loss"],
+        further={"trace": found["trace"], **more},
+        errors={"trace": found["error"]},
+        eigenvalues=values,
+        eigenvectors=of_vectors or None,
+        density=Density(found["nodes"], found["weights"], size) if density else None,
+        groups=blocks or None,
+    )
 
 
-def _vector(chunk: Chunk, seed: int, number: int, size: int) -> np.ndarray:
-    normal = chunk.normal(chunk.generators(seed, "hessian", number))
-    return torch.cat([value.flatten() for value in normal.values()]).cpu().double().numpy().reshape(size)
-
-
-def _largest(product: Callable[[np.ndarray], np.ndarray], start: np.ndarray, chunk: Chunk) -> Tensor:
-    """The largest eigenvalue; ARPACK starts from a fixed vector, and wants more than a few dimensions and no zero."""
-    like, size = next(iter(chunk.weights.values())), len(start)
-    if size <= DENSE:
-        matrix = np.stack([product(unit) for unit in np.eye(size)])
-        found = np.linalg.eigvalsh((matrix + matrix.T) / 2)[-1]
-    elif not product(start).any():
-        found = 0.0
+def _trace(chunk: Chunk, product: ScaledHessian, seed: int, vectors: int, wanted: float | None) -> dict[str, Tensor]:
+    """Hutchinson's estimate and its standard error."""
+    forms: list[float] = []
+    while len(forms) < MOST_VECTORS:
+        sign = _vector(chunk, product, seed, len(forms) + 1).sign()
+        forms.append(float(torch.dot(sign.double(), product(sign).double())))
+        mean, error = _mean_and_error(forms)
+        if (
+            len(forms) >= vectors
+            and (wanted is None or not error > wanted * abs(mean))
+            and (wanted is None or len(forms) > 1)
+        ):
+            break
     else:
-        operator = LinearOperator((size, size), matvec=lambda v: product(v.ravel()), dtype=np.float64)
-        tolerance = float(torch.finfo(like.dtype).eps) ** 0.5
-        found = eigsh(operator, k=1, which="LA", v0=start, tol=tolerance, return_eigenvectors=False)[0]
-    return torch.tensor([found], dtype=torch.float64)
+        warnings.warn(
+            f"hessian: the trace is known to {error:.1g} after {MOST_VECTORS} vectors, wanted more", stacklevel=2
+        )
+    return {"trace": torch.tensor([mean], dtype=torch.float64), "error": torch.tensor([error], dtype=torch.float64)}
+
+
+def _mean_and_error(numbers: Sequence[float]) -> tuple[float, float]:
+    values = torch.tensor(numbers, dtype=torch.float64)
+    error = float(values.std()) / len(numbers) ** 0.5 if len(numbers) > 1 else math.nan
+    return float(values.mean()), error
+
+
+def _density(chunk: Chunk, product: ScaledHessian, seed: int, vectors: int, steps: int) -> dict[str, Tensor]:
+    each = [lanczos(product, _vector(chunk, product, seed, number).sign(), steps) for number in range(1, vectors + 1)]
+    return {
+        "nodes": torch.stack([known.values for known in each])[None],
+        "weights": torch.stack([known.vectors[0].square() for known in each])[None],
+    }
+
+
+def _groups(names: Iterable[str], groups: str | Callable[[str], str]) -> dict[str, list[str]]:
+    if not callable(groups):
+        options.one_of("groups", groups, ("layer",), further="a function of a parameter's name")
+    found: dict[str, list[str]] = {}
+    for name in names:
+        found.setdefault(groups(name) if callable(groups) else name.rpartition(".")[0], []).append(name)
+    return found
+
+
+def _vector(chunk: Chunk, product: ScaledHessian, seed: int, number: int) -> Tensor:
+    normal = chunk.normal(chunk.generators(seed, "hessian", number))
+    return flat(normal).to(product.dtype)

@@ -13,7 +13,9 @@ from adaptive_sharpness.landscape import ascent, options
 from adaptive_sharpness.landscape.balls import L2, NORMS, LInf
 from adaptive_sharpness.landscape.objective import Parameters
 from adaptive_sharpness.landscape.problems import Chunk, Problems
-from adaptive_sharpness.measures._measured import Measured
+from adaptive_sharpness.landscape.progress import Callback
+from adaptive_sharpness.landscape.scales import Scale
+from adaptive_sharpness.measures._measured import Measured, warn_of_rounding
 
 SOLVERS = ("apgd", "pga")
 
@@ -56,7 +58,7 @@ def worst_case(
     *,
     rho: float,
     norm: Literal["linf", "l2"] = "linf",
-    adaptive: bool | Callable[[Parameters], Parameters] = True,
+    scale: Literal["adaptive", "none", "filter", "neuron", "keskar", "asam"] | Scale = "adaptive",
     solver: Literal["apgd", "pga"] = "apgd",
     steps: int = 20,
     rate: float | None = None,
@@ -65,10 +67,13 @@ def worst_case(
     warm_start: WorstCase | None = None,
     keep_delta: bool = False,
     convergence: int = 0,
-    perturb: Literal["all", "weights", "no_normalisation"] | Callable[[str], bool] = "all",
+    perturb: Literal["all", "weights", "no_normalisation", "trainable"] | Callable[[str], bool] = "all",
     normalise_logits: bool = False,
     stacked: int = 1,
     states: Mapping[str, Tensor] | None = None,
+    micro_batch: int | None = None,
+    progress: bool = False,
+    callback: Callback | None = None,
     seed: int = 0,
 ) -> WorstCase:
     """Return an estimate of max over ||delta / c||_p <= rho of L_S(w + delta) - L_S(w), for every batch S.
@@ -84,7 +89,7 @@ def worst_case(
         batches: an iterable of batches, such as a DataLoader or a list; a tensor, each row a batch; or one pair.
         rho: radius of the ball, in units of c, finite and at least 0.
         norm: p: "linf" or "l2".
-        adaptive: the scale c: |w| if true, 1 if false, or a function from a model's parameters, by name, to c.
+        scale: c: a name of `scales.SCALES`, such as "adaptive" or "none", or a function of (name, parameter).
         solver: "apgd" (`ascent.apgd`) or "pga" (`ascent.pga`).
         steps: gradient steps from each start.
         rate: of pga, the length of a step as a multiple of the gradient; None for steepest steps.
@@ -94,10 +99,14 @@ def worst_case(
             starts at its perturbations in place of 0, so that no rise is below its own.
         keep_delta: whether to return the perturbations found.
         convergence: on how many batches, the first ones, to measure the gain from doubling the steps.
-        perturb: "all" parameters, "weights" without biases, "no_normalisation" layers, or a function of the name.
+        perturb: "all" parameters, "weights" without biases, "no_normalisation" layers, "trainable" ones, or a function
+            of the name.
         normalise_logits: whether the network's outputs are divided by their standard deviation over classes.
         stacked: problems (pairs of model and batch) solved at once; changes speed and memory, results by rounding only.
         states: parameters and buffers of several models, by name [models, *shape]; `model` is then one network.
+        micro_batch: examples that are computed at once, None for a whole batch.
+        progress: whether to show a bar; an interrupt then returns what is finished, all else nan.
+        callback: called after each batch with the positions of its model and of itself, and the numbers found.
         seed: of the restarts.
 
     Returns:
@@ -114,27 +123,33 @@ def worst_case(
         >>> result.sharpness
         5.0
     """
-    _check(rho, norm, solver, steps, rate, restarts, origin, convergence)
-    options_of_loss = {"adaptive": adaptive, "perturb": perturb, "normalise_logits": normalise_logits}
-    problems = Problems(model, loss, batches, stacked=stacked, states=states, **options_of_loss)
+    rho = options.radius(rho)
+    _check(norm, solver, steps, rate, restarts, origin, convergence)
+    of_loss = {"scale": scale, "perturb": perturb, "normalise_logits": normalise_logits, "micro_batch": micro_batch}
+    of_loss |= {"stacked": stacked, "states": states}
+    problems = Problems(model, loss, batches, progress=progress, callback=callback, **of_loss)
     ascend = ascent.apgd if solver == "apgd" else partial(ascent.pga, rate=rate)
     warm = _kept(warm_start, problems)
 
     def solution(chunk: Chunk, steps: int = steps) -> dict[str, Tensor]:
         ball = NORMS[norm](chunk.scale, rho)
-        base = ascent.at(chunk.loss, chunk.weights, {name: torch.zeros_like(w) for name, w in chunk.weights.items()})
-        chunk.require_finite(base.loss, "at the weights")
-        slope = ball.first_order(base.gradient)
+        starts = [ascent.at(chunk.loss, chunk.weights, {n: torch.zeros_like(w) for n, w in chunk.weights.items()})]
+        base = starts[0].loss
+        chunk.require_finite(base, "at the weights")
+        slope = ball.first_order(starts[0].gradient)
         chunk.require_finite(slope, "at the weights", what="first-order rise")  # sign(nan) is 0, a step that hides it
-        first = base if warm is None else _warm(chunk, ball, warm)
-        best = ascend(chunk.loss, chunk.weights, ball, first, steps=steps)
-        best = best if warm is None else first.or_better(best)
-        best = base.or_better(best) if origin else best
-        for restart in range(restarts):
-            start = ascent.at(chunk.loss, chunk.weights, _random_start(chunk, ball, seed, restart))
-            best = best.or_better(start.or_better(ascend(chunk.loss, chunk.weights, ball, start, steps=steps)))
+        best = starts[0].without_gradient() if origin else None
+        if warm is not None:
+            starts = [_warm(chunk, ball, warm)]
+            best = _better(best, starts[0])
+        for restart in range(restarts + 1):
+            if restart:
+                starts = [ascent.at(chunk.loss, chunk.weights, _random_start(chunk, ball, seed, restart - 1))]
+                best = _better(best, starts[0])
+            # Popped, so that a large gradient is freed as soon as the ascent has left its start.
+            best = _better(best, ascend(chunk.loss, chunk.weights, ball, starts.pop(), steps=steps))
         chunk.require_finite(best.loss, f"at rho {rho}")
-        found = {"base_loss": base.loss, "max_loss": best.loss, "first_order": slope}
+        found = {"base_loss": base, "max_loss": best.loss, "first_order": slope}
         deltas = {f"delta.{name}": value for name, value in best.delta.items()} if keep_delta else {}
         return {**found, "last_improvement": best.step.double() / steps, **deltas}
 
@@ -143,22 +158,23 @@ def worst_case(
     rise = found["max_loss"] - found["base_loss"]
     gain = torch.full_like(rise, math.nan)
     if convergence:
-        again = Problems(model, loss, problems.first(convergence), stacked=stacked, states=states, **options_of_loss)
+        again = Problems(model, loss, problems.first(convergence), **of_loss)
         twice = again.solve(partial(solution, steps=2 * steps))
         few = rise[..., :convergence]
         gain[..., :convergence] = torch.where(few > 0, (twice["max_loss"] - twice["base_loss"]) / few - 1, math.nan)
     further = {"first_order": found.pop("first_order")}
-    return WorstCase(per_batch=rise, further=further, **found, gain_from_doubling=gain, delta=delta or None)
+    result = WorstCase(per_batch=rise, further=further, **found, gain_from_doubling=gain, delta=delta or None)
+    warn_of_rounding("worst_case", result, problems.dtype, result.first_order > 0)
+    return result
 
 
-def _check(rho, norm, solver, steps, rate, restarts, origin, convergence) -> None:
-    options.radius(rho)
+def _check(norm, solver, steps, rate, restarts, origin, convergence) -> None:
     options.one_of("norm", norm, tuple(NORMS))
     options.one_of("solver", solver, SOLVERS)
     options.whole("steps", steps, least=1)
     options.whole("restarts", restarts, least=0)
     options.whole("convergence", convergence, least=0)
-    options.step_length(rate)
+    options.positive("rate", rate)
     if solver == "apgd" and rate is not None:
         raise ValueError(f"rate: got {rate}, wanted none: apgd chooses its own steps")
     if solver == "apgd" and not origin:
@@ -184,6 +200,10 @@ def _kept(warm_start: WorstCase | None, problems: Problems) -> Parameters | None
 def _warm(chunk: Chunk, ball: LInf | L2, warm: Parameters) -> ascent.Point:
     delta = {name: warm[name][chunk.models, chunk.batches].to(value) for name, value in chunk.weights.items()}
     return ascent.at(chunk.loss, chunk.weights, ball.project(delta))
+
+
+def _better(best: ascent.Point | None, other: ascent.Point) -> ascent.Point:
+    return other.without_gradient() if best is None else best.or_better(other.without_gradient())
 
 
 def _random_start(chunk: Chunk, ball: LInf | L2, seed: int, restart: int) -> Parameters:

@@ -45,8 +45,8 @@ def _batches(matrix: np.ndarray, slope: float, count: int) -> Tensor:
     return torch.from_numpy(one).expand(count, 5, 6)
 
 
-def _scaled(matrix: np.ndarray, adaptive: bool) -> np.ndarray:
-    c = abs(W) if adaptive else np.ones(5)
+def _scaled(matrix: np.ndarray, scale: str) -> np.ndarray:
+    c = abs(W) if scale == "adaptive" else np.ones(5)
     return np.diag(c) @ matrix @ np.diag(c)
 
 
@@ -55,17 +55,17 @@ def _symmetric() -> np.ndarray:
     return draw + draw.T
 
 
-@pytest.mark.parametrize("adaptive", [True, False])
+@pytest.mark.parametrize("scale", ["adaptive", "none"])
 @pytest.mark.parametrize("norm", ["linf", "l2"])
 @pytest.mark.parametrize("sign", [1, -1])
-def test_of_a_quadratic_loss_it_is_the_trace(sign, norm, adaptive):
+def test_of_a_quadratic_loss_it_is_the_trace(sign, norm, scale):
     """Whatever the slope; negative where the loss is concave on average. The standard error is what theory says."""
     matrix, rho = sign * np.diag(DIAGONAL), 0.2
     found = average_case(
         *(_Vector().eval(), _value, _batches(matrix, 30.0, 200)),
-        **{"rho": rho, "norm": norm, "adaptive": adaptive, "stacked": 200, "samples": 20},
+        **{"rho": rho, "norm": norm, "scale": scale, "stacked": 200, "samples": 20},
     )
-    scaled = _scaled(matrix, adaptive)
+    scaled = _scaled(matrix, scale)
     error = rho**2 / 2 * (VARIANCE[norm] * (scaled**2).sum() / (200 * 10)) ** 0.5
     wanted = SHARE[norm] * rho**2 / 2 * np.trace(scaled)
     assert abs(wanted) > 10 * error
@@ -76,7 +76,7 @@ def test_of_a_quadratic_loss_it_is_the_trace(sign, norm, adaptive):
 @pytest.mark.parametrize("norm", ["linf", "l2"])
 def test_of_a_matrix_that_is_not_diagonal_too_it_is_the_trace(norm):
     """z A z has the variance VARIANCE sum_i A_ii^2 + 2 SHARE^2 sum_(i != j) A_ij^2."""
-    scaled = _scaled(_symmetric(), adaptive=True)
+    scaled = _scaled(_symmetric(), scale="adaptive")
     off = scaled - np.diag(np.diag(scaled))
     variance = VARIANCE[norm] * (np.diag(scaled) ** 2).sum() + 2 * SHARE[norm] ** 2 * (off**2).sum()
     found = average_case(_Vector().eval(), _value, _batches(_symmetric(), 1.0, 200), rho=1.0, norm=norm, stacked=200)
@@ -106,7 +106,7 @@ def test_with_rho_0_it_is_0():
     assert torch.equal(found.max_loss, found.base_loss)
 
 
-def _perturbations(rho: float, norm: str, adaptive: bool, samples: int, **options) -> np.ndarray:
+def _perturbations(rho: float, norm: str, scale: str, samples: int, **options) -> np.ndarray:
     """What was added to the weights, [samples, weights], in units of c; 0 where c is 0."""
     met = []
 
@@ -116,18 +116,18 @@ def _perturbations(rho: float, norm: str, adaptive: bool, samples: int, **option
 
     average_case(
         *(_Vector().eval(), loss, torch.zeros(1, 1)),
-        **{"rho": rho, "norm": norm, "adaptive": adaptive, "samples": samples, **options},
+        **{"rho": rho, "norm": norm, "scale": scale, "samples": samples, **options},
     )
-    c = abs(W) if adaptive else np.ones(5)
+    c = abs(W) if scale == "adaptive" else np.ones(5)
     moved = torch.stack(met[-samples:]).numpy() - W
     assert not moved[:, c == 0].any()
     return moved / np.where(c > 0, c, 1)
 
 
-@pytest.mark.parametrize("adaptive", [True, False])
+@pytest.mark.parametrize("scale", ["adaptive", "none"])
 @pytest.mark.parametrize(("norm", "law"), [("linf", ("uniform", (-0.3, 0.6))), ("l2", ("norm", (0, 0.3)))])
-def test_perturbations_have_the_scale_of_the_ball_and_come_in_pairs(norm, law, adaptive):
-    deltas = _perturbations(0.3, norm, adaptive, samples=1000)
+def test_perturbations_have_the_scale_of_the_ball_and_come_in_pairs(norm, law, scale):
+    deltas = _perturbations(0.3, norm, scale, samples=1000)
     np.testing.assert_allclose(deltas[::2], -deltas[1::2], atol=1e-14)
     free = deltas[::2][:, [0, 1, 3, 4]]
     assert kstest(free.ravel(), *law).pvalue > 1e-3
@@ -137,7 +137,7 @@ def test_perturbations_have_the_scale_of_the_ball_and_come_in_pairs(norm, law, a
 
 
 def test_perturbations_follow_from_the_seed_and_are_the_same_in_units_of_the_scale():
-    one, again, plain = (_perturbations(0.3, "l2", adaptive, samples=6) for adaptive in (True, True, False))
+    one, again, plain = (_perturbations(0.3, "l2", scale, samples=6) for scale in ("adaptive", "adaptive", "none"))
     assert np.array_equal(one, again)
     np.testing.assert_allclose(one[:, [0, 1, 3, 4]], plain[:, [0, 1, 3, 4]], rtol=1e-10)
     assert not np.isclose(_perturbations(0.3, "l2", True, samples=6, seed=1)[:, 0], one[:, 0]).any()

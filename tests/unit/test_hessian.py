@@ -43,8 +43,8 @@ def _random(size: int, eigenvalues, seed: int = 0) -> tuple[np.ndarray, np.ndarr
     return axes @ np.diag(eigenvalues) @ axes.T, draw.uniform(0.5, 1.5, size) * draw.choice([-1, 1], size)
 
 
-def _scaled(matrix: np.ndarray, w: np.ndarray, adaptive: bool) -> np.ndarray:
-    return np.diag(abs(w)) @ matrix @ np.diag(abs(w)) if adaptive else matrix
+def _scaled(matrix: np.ndarray, w: np.ndarray, scale: str) -> np.ndarray:
+    return np.diag(abs(w)) @ matrix @ np.diag(abs(w)) if scale == "adaptive" else matrix
 
 
 SPECTRA = {
@@ -58,15 +58,15 @@ SPECTRA = {
 }
 
 
-@pytest.mark.parametrize("adaptive", [True, False])
+@pytest.mark.parametrize("scale", ["adaptive", "none"])
 @pytest.mark.parametrize("size", [2, DENSE, DENSE + 1])
 @pytest.mark.parametrize("spectrum", SPECTRA)
-def test_of_a_quadratic_loss_it_is_the_matrix(spectrum, size, adaptive):
+def test_of_a_quadratic_loss_it_is_the_matrix(spectrum, size, scale):
     matrix, w = _random(size, SPECTRA[spectrum](size))
-    scaled = _scaled(matrix, w, adaptive)
+    scaled = _scaled(matrix, w, scale)
     network, batch = _quadratic(matrix, w)
     before = np.random.get_state(), torch.get_rng_state()  # noqa: NPY002
-    found, again = (hessian(network, _around, batch, adaptive=adaptive, vectors=1) for _ in range(2))
+    found, again = (hessian(network, _around, batch, scale=scale, vectors=1) for _ in range(2))
     assert found.sharpness == pytest.approx(np.linalg.eigvalsh(scaled)[-1], rel=1e-6, abs=1e-7)
     assert found.base_loss.tolist() == [0]
     assert torch.equal(found.per_batch, again.per_batch)
@@ -75,21 +75,21 @@ def test_of_a_quadratic_loss_it_is_the_matrix(spectrum, size, adaptive):
     assert torch.equal(torch.get_rng_state(), before[1])
 
 
-@pytest.mark.parametrize("adaptive", [True, False])
+@pytest.mark.parametrize("scale", ["adaptive", "none"])
 @pytest.mark.parametrize("vectors", [1, 3])
 @pytest.mark.parametrize("size", [5, 40])
-def test_of_a_diagonal_matrix_hutchinsons_trace_is_exact(size, vectors, adaptive):
+def test_of_a_diagonal_matrix_hutchinsons_trace_is_exact(size, vectors, scale):
     diagonal, w = np.linspace(-1, 3, size), np.random.default_rng(1).normal(size=size)
     network, batch = _quadratic(np.diag(diagonal), w)
-    found = hessian(network, _around, batch, adaptive=adaptive, vectors=vectors)
-    assert found.trace.item() == pytest.approx((diagonal * (w**2 if adaptive else 1)).sum(), rel=1e-12)
+    found = hessian(network, _around, batch, scale=scale, vectors=vectors)
+    assert found.trace.item() == pytest.approx((diagonal * (w**2 if scale == "adaptive" else 1)).sum(), rel=1e-12)
 
 
 def test_of_any_matrix_hutchinsons_trace_is_right_in_the_mean():
     """v H v has the variance 2 sum_(i != j) H_ij^2 for a vector of signs v."""
     matrix, w = _random(6, np.linspace(-1, 3, 6))
     network, batch = _quadratic(matrix, w)
-    scaled = _scaled(matrix, w, adaptive=True)
+    scaled = _scaled(matrix, w, scale="adaptive")
     off = scaled - np.diag(np.diag(scaled))
     error = (2 * (off**2).sum() / 100) ** 0.5
     found = hessian(network, _around, batch, vectors=100).trace.item()
@@ -117,7 +117,7 @@ def _rows(dtype: torch.dtype = torch.float64) -> list[tuple[Tensor, Tensor]]:
     return list(zip(x.to(dtype).split(8), y.split(8), strict=True))
 
 
-def _full(network: nn.Module, batch, names: list[str], adaptive: bool) -> np.ndarray:
+def _full(network: nn.Module, batch, names: list[str], scale: str) -> np.ndarray:
     """diag(c) H diag(c) by torch, over the parameters of these names."""
     weights = {name: value.detach() for name, value in network.named_parameters()}
     sizes = [weights[name].numel() for name in names]
@@ -129,18 +129,18 @@ def _full(network: nn.Module, batch, names: list[str], adaptive: bool) -> np.nda
         return functional.cross_entropy(functional_call(network, {**weights, **moved}, (x,)), y)
 
     flat = torch.cat([weights[name].flatten() for name in names])
-    return _scaled(torch.func.hessian(loss)(flat).numpy(), flat.numpy(), adaptive)
+    return _scaled(torch.func.hessian(loss)(flat).numpy(), flat.numpy(), scale)
 
 
-@pytest.mark.parametrize("adaptive", [True, False])
+@pytest.mark.parametrize("scale", ["adaptive", "none"])
 @pytest.mark.parametrize("perturb", ["all", "weights"])
 @pytest.mark.parametrize("hidden", [3, 8])
-def test_of_a_network_the_largest_eigenvalue_is_that_of_its_matrix(hidden, perturb, adaptive):
+def test_of_a_network_the_largest_eigenvalue_is_that_of_its_matrix(hidden, perturb, scale):
     network = _net(hidden)
     names = [name for name, _ in network.named_parameters() if perturb == "all" or name.endswith("weight")]
-    found = hessian(network, functional.cross_entropy, _rows(), adaptive=adaptive, perturb=perturb, vectors=5)
+    found = hessian(network, functional.cross_entropy, _rows(), scale=scale, perturb=perturb, vectors=5)
     for position, batch in enumerate(_rows()):
-        matrix = _full(network, batch, names, adaptive)
+        matrix = _full(network, batch, names, scale)
         assert found.per_batch[position].item() == pytest.approx(np.linalg.eigvalsh(matrix)[-1], rel=1e-7)
         off = matrix - np.diag(np.diag(matrix))
         assert abs(found.trace[position].item() - np.trace(matrix)) < 5 * (2 * (off**2).sum() / 5) ** 0.5
@@ -186,8 +186,8 @@ def test_the_model_is_left_as_it_was():
     assert all(parameter.grad is None and parameter.requires_grad for parameter in network.parameters())
 
 
-@pytest.mark.parametrize("adaptive", [True, False])
-def test_it_is_the_second_order_term_of_sharpness_where_the_gradient_is_0(adaptive):
+@pytest.mark.parametrize("scale", ["adaptive", "none"])
+def test_it_is_the_second_order_term_of_sharpness_where_the_gradient_is_0(scale):
     """The loss is (w - t) H (w - t) / 2 + sum_i (w_i - t_i)^4: the smaller rho is, the less the quartic part counts."""
     matrix, w = _random(5, np.linspace(0.5, 3, 5))
     network, batch = _quadratic(matrix, w)
@@ -195,9 +195,9 @@ def test_it_is_the_second_order_term_of_sharpness_where_the_gradient_is_0(adapti
     def quartic(net, rows: Tensor) -> Tensor:
         return _around(net, rows) + ((net() - rows[:, -1]) ** 4).sum()
 
-    curvature = hessian(network, quartic, batch, adaptive=adaptive, vectors=1)
-    trace = np.trace(_scaled(matrix, w, adaptive))
-    how = {"norm": "l2", "adaptive": adaptive}
+    curvature = hessian(network, quartic, batch, scale=scale, vectors=1)
+    trace = np.trace(_scaled(matrix, w, scale))
+    how = {"norm": "l2", "scale": scale}
     gaps = []
     for rho in (0.3, 0.03, 0.003):
         # The origin is stationary: only restarts leave it.
@@ -206,7 +206,7 @@ def test_it_is_the_second_order_term_of_sharpness_where_the_gradient_is_0(adapti
     assert gaps[0] > gaps[1] > gaps[2]
     assert gaps[2] < 1e-4
     mean = average_case(network, quartic, batch, rho=rho, samples=2000, **how).sharpness
-    scatter = (2 * (_scaled(matrix, w, adaptive) ** 2).sum() / 1000) ** 0.5 / trace
+    scatter = (2 * (_scaled(matrix, w, scale) ** 2).sum() / 1000) ** 0.5 / trace
     assert mean / (rho**2 / 2 * trace) == pytest.approx(1, abs=4 * scatter)
 
 

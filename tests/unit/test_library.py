@@ -100,7 +100,7 @@ def test_five_lines_are_enough(case):
     model, loss, batches = case
     rho, norm, steps = 0.01, "linf", 6
     result = worst_case(
-        model, loss, batches, rho=rho, norm=norm, adaptive=True, solver="apgd", steps=steps, restarts=1, seed=0
+        model, loss, batches, rho=rho, norm=norm, scale="adaptive", solver="apgd", steps=steps, restarts=1, seed=0
     )
     assert isinstance(result.sharpness, float)
     assert result.sharpness > 0

@@ -37,7 +37,7 @@ HOW = {
     "batches": 4,
     "batch_size": 8,
     "seed": 0,
-    "options": {"solver": "pga", "steps": 5, "rate": "training", "adaptive": True, "origin": False},
+    "options": {"solver": "pga", "steps": 5, "rate": "training", "scale": "adaptive", "origin": False},
     "stacked": 1,
 }
 MADE_FROM = {"pool": "lenet5", "dataset": "0123", "torch": "2.0.0"}

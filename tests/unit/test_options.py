@@ -50,11 +50,11 @@ def test_what_is_no_choice_is_refused(value):
 
 @pytest.mark.parametrize("rate", [None, 1e-300, 1, 2.5, np.float32(0.1)])
 def test_a_step_length_is_a_finite_number_above_0_or_none(rate):
-    options.step_length(rate)
+    options.positive("rate", rate)
 
 
 @pytest.mark.parametrize("rate", [0, 0.0, -0.1, math.inf, math.nan, "0.1", True, [1.0]], ids=repr)
 def test_what_is_no_step_length_is_refused(rate):
     wanted = f"rate: got {rate!r}, wanted a finite number above 0, or none"
     with pytest.raises(ValueError, match=f"^{re.escape(wanted)}$"):
-        options.step_length(rate)
+        options.positive("rate", rate)

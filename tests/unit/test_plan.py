@@ -65,7 +65,7 @@ def test_an_option_that_is_not_the_default_is_said(measured, key, value):
 
 
 def test_an_option_that_is_the_default_is_not_said(measured):
-    said = measured(a={**APGD, "adaptive": True, "norm": "linf", "restarts": 0, "batch_size": 64, "seed": 0})
+    said = measured(a={**APGD, "scale": "adaptive", "norm": "linf", "restarts": 0, "batch_size": 64, "seed": 0})
     assert said.way("report", "fcnn", "a") == measured(a={**APGD}).way("report", "fcnn", "a")
 
 
@@ -186,8 +186,8 @@ def groups(plan: Plan, pool: str = "fcnn") -> list[list[str]]:
         {"convergence": 1},
         {"batches": 100},
         {"stacked": 50},
-        {"adaptive": True, "norm": "linf", "perturb": "all", "normalise_logits": False},
-        dict(reversed({"adaptive": True, "norm": "linf", "perturb": "all", "normalise_logits": False}.items())),
+        {"scale": "adaptive", "norm": "linf", "perturb": "all", "normalise_logits": False},
+        dict(reversed({"scale": "adaptive", "norm": "linf", "perturb": "all", "normalise_logits": False}.items())),
     ],
 )
 def test_how_hard_a_measure_searches_does_not_change_its_ball(measured, search):
@@ -198,7 +198,7 @@ def test_how_hard_a_measure_searches_does_not_change_its_ball(measured, search):
     "sought",
     [
         {"norm": "l2"},
-        {"adaptive": False},
+        {"scale": "none"},
         {"perturb": "weights"},
         {"normalise_logits": True},
         {"batch_size": 32},

@@ -301,11 +301,11 @@ def test_the_scale_is_the_size_of_each_weight_or_1_or_what_a_function_says_of_ea
     networks = [_network(0), _network(1)]
     own = [dict(network.named_parameters()) for network in networks]
 
-    def by_layer(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-        return {name: torch.full_like(value, value.abs().max()) for name, value in weights.items()}
+    def by_layer(_: str, weight: torch.Tensor) -> torch.Tensor:
+        return torch.full_like(weight, weight.abs().max())
 
-    for adaptive, wanted in [(True, torch.abs), (False, torch.ones_like), (by_layer, None)]:
-        found = _scale(Problems(networks, mse_loss, PAIRS[:2], adaptive=adaptive, stacked=stacked))
+    for scale, wanted in [("adaptive", torch.abs), ("none", torch.ones_like), (by_layer, None)]:
+        found = _scale(Problems(networks, mse_loss, PAIRS[:2], scale=scale, stacked=stacked))
         for model in range(2):
             for name, value in own[model].items():
                 each = value.detach()
@@ -314,11 +314,11 @@ def test_the_scale_is_the_size_of_each_weight_or_1_or_what_a_function_says_of_ea
                 assert torch.equal(found[name][model, 1, ..., 0], each)
 
 
-def test_a_scale_takes_the_type_of_the_weights_and_may_say_more_than_is_asked():
-    def scale(weights):
-        return {**{name: torch.ones(value.shape, requires_grad=True) for name, value in weights.items()}, "x": None}
+def test_a_scale_takes_the_type_of_the_weights():
+    def scale(_, weight):
+        return torch.ones(weight.shape, requires_grad=True)
 
-    found = _scale(Problems(_network(), mse_loss, PAIRS, adaptive=scale, perturb="weights"))
+    found = _scale(Problems(_network(), mse_loss, PAIRS, scale=scale, perturb="weights"))
     assert list(found) == ["0.weight", "1.weight", "3.weight"]
     assert all(value.dtype == torch.float64 and not value.requires_grad for value in found.values())
 
@@ -338,29 +338,29 @@ def test_a_scale_takes_the_type_of_the_weights_and_may_say_more_than_is_asked():
 def test_a_scale_that_does_not_fit_is_refused_in_any_model(wrong):
     seen = []
 
-    def scale(weights):
-        seen.append(None)
-        right = {name: value.abs() for name, value in weights.items()}
-        return right if len(seen) == 1 else {**right, "1.bias": wrong(weights["1.bias"])}
+    def scale(name, weight):
+        seen.append(name)
+        return wrong(weight) if seen.count("1.bias") == 2 and name == "1.bias" else weight.abs()
 
-    wanted = r"^adaptive: got a scale for 1.bias that does not fit, wanted its shape, at least 0$"
+    wanted = r"^scale: got one for 1.bias that does not fit, wanted its shape, finite and at least 0$"
     with pytest.raises(ValueError, match=wanted):
-        Problems([_network(0), _network(1)], mse_loss, PAIRS, adaptive=scale)
+        Problems([_network(0), _network(1)], mse_loss, PAIRS, scale=scale)
 
 
-@pytest.mark.parametrize("adaptive", ["plain", "", None, 1], ids=repr)
-def test_what_is_no_scale_is_refused(adaptive):
-    wanted = f"adaptive: got {adaptive!r}, wanted true, false, or a function of the parameters"
+@pytest.mark.parametrize("scale", ["plain", "", None, True, ["adaptive"]], ids=repr)
+def test_what_is_no_scale_is_refused(scale):
+    known = "adaptive, none, filter, neuron, keskar, asam"
+    wanted = f"scale: got {scale!r}, wanted one of {known}, or a function of (name, parameter)"
     with pytest.raises(ValueError, match=f"^{re.escape(wanted)}$"):
-        Problems(_network(), mse_loss, PAIRS, adaptive=adaptive)
+        Problems(_network(), mse_loss, PAIRS, scale=scale)
 
 
 def _altered(network: nn.Module, loss=mse_loss) -> None:
     """Use it in every way, through callables that change whatever they are given."""
 
-    def scale(weights):
+    def scale(_, weight):
         torch.rand(1)
-        return {name: value.abs_() for name, value in weights.items()}
+        return weight.abs_()
 
     def solution(chunk: Chunk) -> dict[str, torch.Tensor]:
         leaves = {name: value.clone().requires_grad_() for name, value in chunk.weights.items()}
@@ -370,7 +370,7 @@ def _altered(network: nn.Module, loss=mse_loss) -> None:
 
     loader = DataLoader(TensorDataset(INPUTS, TARGETS), batch_size=4, shuffle=True)
     for stacked in (1, 3):
-        Problems(network, loss, loader, adaptive=scale, perturb="weights", stacked=stacked).solve(solution)
+        Problems(network, loss, loader, scale=scale, perturb="weights", stacked=stacked).solve(solution)
 
 
 def test_measuring_leaves_the_model_its_buffers_and_gradients_as_they_were():

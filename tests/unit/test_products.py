@@ -7,7 +7,7 @@ from torch import nn
 from torch.func import functional_call
 
 from adaptive_sharpness.landscape.problems import Chunk, Problems
-from adaptive_sharpness.landscape.products import scaled_hessian_product
+from adaptive_sharpness.landscape.products import ScaledHessian
 
 NAMES = ("0.weight", "0.bias", "2.weight", "2.bias")
 
@@ -32,15 +32,16 @@ def _products(vectors: np.ndarray, dtype: torch.dtype, **options) -> tuple[np.nd
     found = {}
 
     def solution(chunk: Chunk) -> dict[str, torch.Tensor]:
-        product, found["size"] = scaled_hessian_product(chunk)
-        found["rows"] = np.stack([product(row) for row in vectors])
+        product = ScaledHessian(chunk)
+        found["size"] = product.size
+        found["rows"] = np.stack([product(torch.from_numpy(row).to(product.dtype)).double() for row in vectors])
         return {}
 
-    Problems(_network(dtype), _loss, _batch(dtype), transformed=True, **options).solve(solution)
+    Problems(_network(dtype), _loss, _batch(dtype), twice=True, **options).solve(solution)
     return found["rows"], found["size"]
 
 
-def _matrix(names: tuple[str, ...], adaptive: bool) -> np.ndarray:
+def _matrix(names: tuple[str, ...], scale: str) -> np.ndarray:
     network, (x, y) = _network(torch.float64), _batch(torch.float64)
     weights = {name: value.detach() for name, value in network.named_parameters()}
     sizes = [weights[name].numel() for name in names]
@@ -51,17 +52,17 @@ def _matrix(names: tuple[str, ...], adaptive: bool) -> np.ndarray:
         return _loss(functional_call(network, {**weights, **moved}, (x,)), y)
 
     flat = torch.cat([weights[name].flatten() for name in names])
-    c = flat.abs() if adaptive else torch.ones_like(flat)
+    c = flat.abs() if scale == "adaptive" else torch.ones_like(flat)
     return (c[:, None] * torch.func.hessian(loss)(flat) * c).numpy()
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-12), (torch.float32, 1e-5)], ids=str)
-@pytest.mark.parametrize("adaptive", [True, False])
+@pytest.mark.parametrize("scale", ["adaptive", "none"])
 @pytest.mark.parametrize(("perturb", "names"), [("all", NAMES), ("weights", ("0.weight", "2.weight"))])
-def test_products_are_those_with_the_scaled_matrix(perturb, names, adaptive, dtype, tolerance):
-    matrix = _matrix(names, adaptive)
+def test_products_are_those_with_the_scaled_matrix(perturb, names, scale, dtype, tolerance):
+    matrix = _matrix(names, scale)
     vectors = np.random.default_rng(0).normal(size=(3, len(matrix)))
-    found, size = _products(vectors, dtype, adaptive=adaptive, perturb=perturb)
+    found, size = _products(vectors, dtype, scale=scale, perturb=perturb)
     assert size == len(matrix)
     assert found.dtype == np.float64
     np.testing.assert_allclose(found, vectors @ matrix, rtol=tolerance, atol=tolerance * abs(matrix).max())

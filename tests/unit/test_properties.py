@@ -14,7 +14,11 @@ from adaptive_sharpness.measures.worst_case import WorstCase
 FEW = settings(max_examples=15, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 SEEDS, RADII = st.integers(0, 2**32 - 1), st.floats(1e-4, 1.0)
 HOW = st.fixed_dictionaries(
-    {"norm": st.sampled_from(["linf", "l2"]), "solver": st.sampled_from(["apgd", "pga"]), "adaptive": st.booleans()}
+    {
+        "norm": st.sampled_from(["linf", "l2"]),
+        "solver": st.sampled_from(["apgd", "pga"]),
+        "scale": st.sampled_from(["adaptive", "none"]),
+    }
 )
 Batches = list[tuple[Tensor, Tensor]]
 
@@ -59,7 +63,7 @@ def test_a_rise_is_never_negative_and_is_that_at_a_point_of_the_ball(seed, rho, 
     np.testing.assert_allclose(_losses(network, batches, found.delta), found.max_loss, rtol=1e-12)
     coordinates = []
     for name, value in network.named_parameters():
-        c = value.detach().abs() if how["adaptive"] else torch.ones_like(value)
+        c = value.detach().abs() if how["scale"] == "adaptive" else torch.ones_like(value)
         assert not found.delta[name][:, c == 0].any()
         coordinates.append((found.delta[name][:, c > 0] / c[c > 0]).flatten(1))
     length = torch.linalg.vector_norm(torch.cat(coordinates, 1), ord=torch.inf if how["norm"] == "linf" else 2, dim=1)
@@ -81,7 +85,7 @@ def test_from_the_warm_start_of_the_smaller_rho_rises_never_fall_with_rho(seed, 
 @given(SEEDS, RADII, HOW)
 def test_in_a_scale_of_absolute_weights_no_zero_weight_moves(seed, rho, how):
     network, batches = _case(seed)
-    found = _measured(network, batches, rho, restarts=1, keep_delta=True, **{**how, "adaptive": True})
+    found = _measured(network, batches, rho, restarts=1, keep_delta=True, **{**how, "scale": "adaptive"})
     zeros = {name: value == 0 for name, value in network.named_parameters()}
     assert sum(mask.sum() for mask in zeros.values()) > 0
     assert not any(found.delta[name][:, mask].any() for name, mask in zeros.items())
@@ -128,7 +132,7 @@ FACTORS = st.lists(st.floats(0.05, 20), min_size=2, max_size=2)
 @given(SEEDS, RADII, HOW, FACTORS, st.integers(0, 1))
 def test_adaptive_worst_case_is_that_of_the_rescaled_network(seed, rho, how, factors, restarts):
     network, batches = _case(seed)
-    options = {**how, "adaptive": True, "restarts": restarts}
+    options = {**how, "scale": "adaptive", "restarts": restarts}
     found, image = (_measured(each, batches, rho, **options) for each in (network, _rescaled(network, factors)))
     torch.testing.assert_close(image.base_loss, found.base_loss, rtol=1e-12, atol=1e-15)
     torch.testing.assert_close(image.max_loss, found.max_loss, rtol=1e-9, atol=0)
@@ -152,7 +156,7 @@ def test_adaptive_average_case_and_curvature_are_those_of_the_rescaled_network(s
 @pytest.mark.parametrize("solver", ["apgd", "pga"])
 def test_plain_worst_case_is_not_that_of_the_rescaled_network(solver, norm):
     network, batches = _case(0)
-    options = {"solver": solver, "norm": norm, "adaptive": False}
+    options = {"solver": solver, "norm": norm, "scale": "none"}
     found, image = (
         _measured(each, batches, 0.05, **options).sharpness for each in (network, _rescaled(network, [7.0, 3.0]))
     )

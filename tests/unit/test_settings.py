@@ -100,7 +100,7 @@ BAD = [
     ({f"{PGA}.norm": "l1"}, f"{PGA}.norm", "'l1'", "one of linf, l2"),
     ({f"{PGA}.on.gat.norm": "l1"}, f"{PGA}.on.gat.norm", "'l1'", "one of linf, l2"),
     ({f"{PGA}.perturb": "biases"}, f"{PGA}.perturb", "'biases'", "one of all, weights, no_norm"),
-    ({f"{PGA}.adaptive": 1}, f"{PGA}.adaptive", "1", "true or false"),
+    ({f"{PGA}.scale": 1}, f"{PGA}.scale", "1", "one of adaptive, none, filter, neuron, keskar, asam"),
     ({f"{PGA}.origin": "off"}, f"{PGA}.origin", "'off'", "true or false"),
     ({f"{PGA}.steps": 2.5}, f"{PGA}.steps", "2.5", "a whole number, at least 0"),
     ({f"{PGA}.steps": -1}, f"{PGA}.steps", "-1", "a whole number, at least 0"),
@@ -125,7 +125,7 @@ BAD = [
     ({f"{ON}.estimator": "worst_cas"}, f"{ON}.estimator", "'worst_cas'", "(did you mean worst_case?)"),
     ({f"{PGA}.on.gcn": {"estimator": "worst_case"}}, f"{PGA}.on.gcn", "'gcn'", "one of fcnn, gat, lenet5"),
     ({"measures.mine": {"on": {"fcnn": {}}, "batches": 2}}, "measures.mine", "'mine'", "one of average_case, hessian"),
-    ({f"{PGA}.estimator": "hessian"}, f"{PGA}.solver", "'solver'", "on, adaptive, vectors"),
+    ({f"{PGA}.estimator": "hessian"}, f"{PGA}.solver", "'solver'", "on, scale, eigenvalues"),
     # how networks are trained, and how many
     ({f"{TRAINING}.trainer": {"name": "fast"}}, f"{TRAINING}.trainer.name", "'fast'", "one of minibatches"),
     ({f"{TRAINING}.trainer": {"full_batch": True}}, f"{TRAINING}.trainer.full_batch", "'full_batch'", "one of "),
@@ -611,8 +611,12 @@ def test_what_the_command_line_gives_as_text_is_read_as_what_it_spells():
     assert (training.optimiser.options["lr"], training.stop.max_epochs) == (0.5, 3)
     assert type(training.stop.max_epochs) is int
     assert read.measures["report_pga"].on["fcnn"].rho == [7]
-    told = read_settings(study({f"{PGA}.adaptive": "false", f"{PGA}.origin": "true"})).measures["report_pga"].options
-    assert (told["adaptive"], told["origin"]) == (False, True)
+    told = (
+        read_settings(study({f"{PGA}.normalise_logits": "false", f"{PGA}.origin": "true"}))
+        .measures["report_pga"]
+        .options
+    )
+    assert (told["normalise_logits"], told["origin"]) == (False, True)
 
 
 def test_numbers_in_scientific_notation_may_come_as_text():

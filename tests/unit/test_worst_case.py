@@ -49,9 +49,9 @@ def _measured(loss, targets: np.ndarray, rho: float, m: int = 1, bias: bool = Tr
     return worst_case(_linear(bias), loss, _batches(targets, m), rho=rho, **{"stacked": 40, **options})
 
 
-def _reach(rho: float, adaptive: bool, norm: str, bias: bool = True) -> np.ndarray:
+def _reach(rho: float, scale: str, norm: str, bias: bool = True) -> np.ndarray:
     """How far the ball can move each example's output."""
-    c = np.append(abs(W), bias * abs(B)) if adaptive else np.append(np.ones(6), bias)
+    c = np.append(abs(W), bias * abs(B)) if scale == "adaptive" else np.append(np.ones(6), bias)
     return rho * np.linalg.norm(c * np.append(X, np.ones((40, 1)), axis=1), ord=DUAL[norm], axis=1)
 
 
@@ -64,12 +64,12 @@ def _never_above(found, highest) -> None:
 
 
 @pytest.mark.parametrize("bias", [True, False])
-@pytest.mark.parametrize("adaptive", [True, False])
+@pytest.mark.parametrize("scale", ["adaptive", "none"])
 @pytest.mark.parametrize("norm", ["linf", "l2"])
 @pytest.mark.parametrize("solver", SOLVERS)
 @pytest.mark.parametrize("rho", [1e-4, 0.025, 3.0])
-def test_of_squared_loss_the_worst_case_is_the_residual_and_the_reach_squared(rho, solver, norm, adaptive, bias):
-    options = {"norm": norm, "adaptive": adaptive, "bias": bias}
+def test_of_squared_loss_the_worst_case_is_the_residual_and_the_reach_squared(rho, solver, norm, scale, bias):
+    options = {"norm": norm, "scale": scale, "bias": bias}
     found = _measured(functional.mse_loss, VALUES, rho, **SOLVERS[solver], **options)
     residual, reach = abs(X @ W + bias * B - VALUES), _reach(rho, **options)
     np.testing.assert_allclose(found.base_loss, residual**2, rtol=1e-12)
@@ -79,13 +79,13 @@ def test_of_squared_loss_the_worst_case_is_the_residual_and_the_reach_squared(rh
     _never_above(found.max_loss, (residual + reach) ** 2)
 
 
-@pytest.mark.parametrize("adaptive", [True, False])
+@pytest.mark.parametrize("scale", ["adaptive", "none"])
 @pytest.mark.parametrize("norm", ["linf", "l2"])
 @pytest.mark.parametrize("solver", SOLVERS)
 @pytest.mark.parametrize("rho", [1e-3, 0.025, 3.0])
-def test_of_logistic_loss_the_worst_case_is_that_of_the_margin_less_the_reach(rho, solver, norm, adaptive):
-    found = _measured(_logistic, SIGNS, rho, norm=norm, adaptive=adaptive, **SOLVERS[solver])
-    margin, reach = SIGNS * (X @ W + B), _reach(rho, adaptive, norm)
+def test_of_logistic_loss_the_worst_case_is_that_of_the_margin_less_the_reach(rho, solver, norm, scale):
+    found = _measured(_logistic, SIGNS, rho, norm=norm, scale=scale, **SOLVERS[solver])
+    margin, reach = SIGNS * (X @ W + B), _reach(rho, scale, norm)
     base, worst = np.log1p(np.exp(-margin)), np.log1p(np.exp(reach - margin))
     np.testing.assert_allclose(found.base_loss, base, rtol=1e-12)
     np.testing.assert_allclose(found.max_loss, worst, rtol=1e-12)
@@ -94,10 +94,10 @@ def test_of_logistic_loss_the_worst_case_is_that_of_the_margin_less_the_reach(rh
     _never_above(found.max_loss, worst)
 
 
-@pytest.mark.parametrize("adaptive", [True, False])
-def test_the_reports_solver_reaches_the_bounds_with_a_rate_that_is_large_enough(adaptive):
-    found = _measured(functional.mse_loss, VALUES, 0.025, adaptive=adaptive, **FAR)
-    worst = (abs(X @ W + B - VALUES) + _reach(0.025, adaptive, "linf")) ** 2
+@pytest.mark.parametrize("scale", ["adaptive", "none"])
+def test_the_reports_solver_reaches_the_bounds_with_a_rate_that_is_large_enough(scale):
+    found = _measured(functional.mse_loss, VALUES, 0.025, scale=scale, **FAR)
+    worst = (abs(X @ W + B - VALUES) + _reach(0.025, scale, "linf")) ** 2
     np.testing.assert_allclose(found.max_loss, worst, rtol=1e-12)
 
 
@@ -109,21 +109,21 @@ def test_the_reports_solver_takes_gradient_steps_of_its_rate():
     assert found.sharpness == pytest.approx(0.3 + 0.5 + 0.01875, rel=1e-14)
 
 
-@pytest.mark.parametrize("adaptive", [True, False])
+@pytest.mark.parametrize("scale", ["adaptive", "none"])
 @pytest.mark.parametrize("solver", SOLVERS)
 @pytest.mark.parametrize(("loss", "targets"), [(functional.mse_loss, VALUES), (_logistic, SIGNS)])
-def test_of_a_convex_loss_on_a_batch_the_best_corner_of_the_ball_is_found(loss, targets, solver, adaptive):
+def test_of_a_convex_loss_on_a_batch_the_best_corner_of_the_ball_is_found(loss, targets, solver, scale):
     """From the origin ascent may stop in a corner that is no better than its neighbours; restarts find the best."""
-    c = np.append(abs(W), abs(B)) if adaptive else np.ones(7)
+    c = np.append(abs(W), abs(B)) if scale == "adaptive" else np.ones(7)
     corners = np.append(W, B) + 0.2 * c * np.array([*itertools.product((-1, 1), repeat=7)])
     outputs = corners @ np.append(X, np.ones((40, 1)), axis=1).T
     losses = (outputs - targets) ** 2 if loss is functional.mse_loss else np.log1p(np.exp(-outputs * targets))
     highest = losses.reshape(-1, 5, 8).mean(axis=2).max(axis=0)
-    found = _measured(loss, targets, 0.2, m=8, adaptive=adaptive, restarts=8, **SOLVERS[solver])
+    found = _measured(loss, targets, 0.2, m=8, scale=scale, restarts=8, **SOLVERS[solver])
     np.testing.assert_allclose(found.max_loss, highest, rtol=1e-12)
     np.testing.assert_allclose(found.per_batch, highest - found.base_loss.numpy(), rtol=1e-9)
     _never_above(found.max_loss, highest)
-    _never_above(_measured(loss, targets, 0.2, m=8, adaptive=adaptive, **SOLVERS[solver]).max_loss, highest)
+    _never_above(_measured(loss, targets, 0.2, m=8, scale=scale, **SOLVERS[solver]).max_loss, highest)
 
 
 class _Vector(nn.Module):
@@ -190,16 +190,16 @@ def _random_quadratics() -> tuple[np.ndarray, list[np.ndarray], list[np.ndarray]
 PRECISE = {"apgd": {"steps": 300, "restarts": 1}, "steepest": {"solver": "pga", "steps": 40}}
 
 
-@pytest.mark.parametrize("adaptive", [True, False])
+@pytest.mark.parametrize("scale", ["adaptive", "none"])
 @pytest.mark.parametrize("solver", SOLVERS)
 @pytest.mark.parametrize("rho", [0.02, 0.5, 2.0])
-def test_of_a_quadratic_loss_l2_finds_the_solution_of_the_trust_region_problem(rho, solver, adaptive):
+def test_of_a_quadratic_loss_l2_finds_the_solution_of_the_trust_region_problem(rho, solver, scale):
     """Steepest steps are 2.5 rho in all, with which they need not get to the top on a curved way: only not above it."""
     w, hs, bs = _random_quadratics()
-    c = abs(w) if adaptive else np.ones(8)
+    c = abs(w) if scale == "adaptive" else np.ones(8)
     highest = [_trust_region(np.diag(c) @ h @ np.diag(c), c * (h @ w + b), rho) for h, b in zip(hs, bs, strict=True)]
     batches = torch.from_numpy(np.stack([np.append(h, b[:, None], axis=1) for h, b in zip(hs, bs, strict=True)]))
-    options = {"norm": "l2", "adaptive": adaptive, "stacked": 8, **PRECISE[solver]}
+    options = {"norm": "l2", "scale": scale, "stacked": 8, **PRECISE[solver]}
     found = worst_case(_Vector(w).eval(), _value, batches, rho=rho, **options)
     rounding = 1e-12 * (found.base_loss.abs() + found.max_loss.abs()).numpy()
     assert (found.per_batch.numpy() <= highest + rounding).all()
@@ -211,18 +211,18 @@ def test_of_a_quadratic_loss_l2_finds_the_solution_of_the_trust_region_problem(r
 
 def test_the_reports_solver_finds_the_solution_of_the_trust_region_problem_in_a_plain_l2_ball():
     w, h, b = _random_quadratic(5, 8, np.linspace(-3, 3, 8))
-    found = _quadratic(w, h, b, rho=0.5, norm="l2", adaptive=False, solver="pga", rate=0.3, steps=300)
+    found = _quadratic(w, h, b, rho=0.5, norm="l2", scale="none", solver="pga", rate=0.3, steps=300)
     assert found.sharpness == pytest.approx(_trust_region(h, h @ w + b, 0.5), rel=1e-9)
 
 
-@pytest.mark.parametrize("adaptive", [True, False])
+@pytest.mark.parametrize("scale", ["adaptive", "none"])
 @pytest.mark.parametrize("solver", SOLVERS)
 @pytest.mark.parametrize("size", [2, 10])
-def test_of_a_convex_quadratic_loss_linf_finds_the_best_corner(size, solver, adaptive):
+def test_of_a_convex_quadratic_loss_linf_finds_the_best_corner(size, solver, scale):
     w, h, b = _random_quadratic(3, size, np.linspace(0.2, 3, size))
-    corners = w + 0.4 * (abs(w) if adaptive else 1) * np.array([*itertools.product((-1, 1), repeat=size)])
+    corners = w + 0.4 * (abs(w) if scale == "adaptive" else 1) * np.array([*itertools.product((-1, 1), repeat=size)])
     highest = ((corners @ h) * corners / 2 + corners * b).sum(axis=1).max() - (w @ h @ w / 2 + b @ w)
-    found = _quadratic(w, h, b, rho=0.4, adaptive=adaptive, restarts=10, **SOLVERS[solver])
+    found = _quadratic(w, h, b, rho=0.4, scale=scale, restarts=10, **SOLVERS[solver])
     assert found.sharpness == pytest.approx(highest, rel=1e-9)
 
 
@@ -250,7 +250,7 @@ def test_integers_are_radii_too():
 
 
 def test_a_scale_can_be_given_by_a_function_of_the_weights():
-    found = _measured(functional.mse_loss, VALUES, 0.1, adaptive=lambda w: {n: 2 * v.abs() for n, v in w.items()})
+    found = _measured(functional.mse_loss, VALUES, 0.1, scale=lambda _, w: 2 * w.abs())
     wanted = _measured(functional.mse_loss, VALUES, 0.2)
     torch.testing.assert_close(found.per_batch, wanted.per_batch, rtol=1e-12, atol=0)
 
