@@ -1,4 +1,4 @@
-"""The residual network for small images of He et al. 2016 ("Deep residual learning", section 4.2): ResNet-20 and smaller.
+"""The residual network of He et al. 2016 for small images ("Deep residual learning", section 4.2), such as ResNet-20.
 
 Between stages its shortcuts have no parameters: they take every second pixel and pad channels with zeros (option A).
 """

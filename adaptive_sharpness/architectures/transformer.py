@@ -1,6 +1,5 @@
 """A small causal language model: the decoder of Vaswani et al. 2017 as Radford et al. 2019 (GPT-2) have it."""
 
-import torch
 from torch import Tensor, nn
 
 from adaptive_sharpness.architectures._attention_block import AttentionBlock

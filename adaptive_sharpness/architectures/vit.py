@@ -73,7 +73,7 @@ class _Positions(nn.Module):
     def __init__(self, patches: int, dim: int):
         super().__init__()
         self.first = nn.Parameter(torch.zeros(1, dim))
-        self.positions = nn.Parameter(SPREAD * torch.randn(1 + patches, dim))
+        self.positions = nn.Parameter(nn.init.normal_(torch.empty(1 + patches, dim), std=SPREAD))
 
     def forward(self, tokens: Tensor) -> Tensor:
         return torch.cat([self.first.expand(len(tokens), 1, -1), tokens], dim=-2) + self.positions
