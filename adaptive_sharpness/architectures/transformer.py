@@ -25,6 +25,7 @@ def build(vocabulary: int, context: int = 32, dim: int = 32, depth: int = 2, hea
         ValueError: if heads do not divide dim, or there is no block.
 
     Example:
+        >>> import torch
         >>> with torch.device("meta"):
         ...     small = build(vocabulary=50257, context=1024, dim=768, depth=12, heads=12)
         >>> sum(value.numel() for value in small.parameters()) - 50257 * 768  # of GPT-2, whose last layer has no own
