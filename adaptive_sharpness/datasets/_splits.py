@@ -119,7 +119,7 @@ class Rows(Split):
 
     Args:
         inputs: [n, ...], floating point or uint8 (images stay small in memory).
-        targets: [n] classes (int64), or [n, outputs] values.
+        targets: [n] classes (int64), or [n, length] of sequences, or [n, outputs] values.
         shift: what to subtract, in units of the inputs, a scalar.
         scale: what to divide by afterwards, in units of the inputs, a scalar.
     """

@@ -33,6 +33,14 @@ def test_a_config_that_is_right_is_shown_as_pools(capsys, configs):
         assert models in line.split()
 
 
+def test_the_networks_of_today_have_a_config(capsys):
+    assert cli.main(["check", "config/networks.yaml"]) == 0
+    said = capsys.readouterr().out
+    for pool in ("resnet", "vit", "transformer"):
+        assert f"networks/{pool}" in said
+    assert "report/" not in said
+
+
 @pytest.mark.parametrize("name", ["ladder", "extended", "reference"])
 def test_a_study_is_laid_over_the_base_config(capsys, name):
     assert cli.main(["check", f"studies/hammoud2023/{name}.yaml"]) == 0

@@ -76,3 +76,17 @@ def test_a_data_set_that_is_not_sound_is_not_written(here, tmp_path):
     with pytest.raises(ValueError, match=wanted):
         _prepared(here, tmp_path, _fetched(tmp_path, "1 nan 3 4"), {})
     assert not (tmp_path / "lines.safetensors").exists()
+
+
+def test_a_data_set_that_needs_no_raw_file_is_made_by_its_code_alone(here, tmp_path):
+    made = LOAD.replace('(raw / "numbers.txt").read_text()', '"4 5 6 7"')
+    (tmp_path / "plugins/datasets/lines.py").write_text(made)
+    fetch([], {}, tmp_path / "raw")
+    assert [path.name for path in (tmp_path / "raw").iterdir()] == ["SHA256SUMS"]
+    assert _prepared(here, tmp_path, {}, {}).train.targets.flatten().tolist() == [4, 5, 6, 7]
+
+
+def test_a_raw_file_where_none_is_needed_is_refused(here, tmp_path):
+    _fetched(tmp_path, "1 2 3 4")
+    with pytest.raises(OSError, match="numbers"):
+        _prepared(here, tmp_path, {}, {})

@@ -17,6 +17,7 @@ def _rows(inputs: Tensor, targets: Tensor) -> Rows:
 
 VALUES = _rows(torch.ones(5, 3), torch.ones(5, 1))
 CLASSES = _rows(torch.ones(5, 3), torch.tensor([0, 1, 2, 3, 1]))
+SEQUENCES = _rows(torch.ones(5, 3), torch.tensor([[0, 1, 3]] * 5))
 
 
 class _Deaf(nn.Linear):
@@ -44,6 +45,16 @@ UNFIT = {
         nn.Sequential(nn.Linear(3, 4), nn.Unflatten(1, (2, 2))),
         CLASSES,
         "architecture mine: got outputs [2, 2, 2] for 2 examples, wanted [2, at least 4]",
+    ),
+    "classes of sequences of another length": (
+        nn.Sequential(nn.Linear(3, 8), nn.Unflatten(1, (4, 2))),
+        SEQUENCES,
+        "architecture mine: got outputs [2, 4, 2] for 2 examples, wanted [2, at least 4, 3]",
+    ),
+    "one number for each example, not classes": (
+        nn.Sequential(nn.Linear(3, 1), nn.Flatten(0)),
+        CLASSES,
+        "architecture mine: got outputs [2] for 2 examples, wanted [2, at least 4]",
     ),
     "other inputs": (
         nn.Linear(7, 1),
@@ -81,6 +92,7 @@ class _Graph(nn.Module):
         (nn.Linear(3, 1), VALUES.first(1)),
         (nn.Linear(3, 4), CLASSES),
         (nn.Linear(3, 9), CLASSES),
+        (nn.Sequential(nn.Linear(3, 12), nn.Unflatten(1, (4, 3))), SEQUENCES),
         (_Graph(), Nodes(torch.ones(6, 3), torch.tensor([[0], [1]]), torch.tensor([0, 5]), torch.tensor([3, 0]))),
     ],
 )

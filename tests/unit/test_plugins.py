@@ -72,7 +72,7 @@ def test_the_users_file_is_found_after_the_packages(write):
 def test_the_users_folder_may_have_another_name(write, tmp_path):
     write("../own/architectures/mine.py", "def build():\n    return 'mine'\n")
     assert plugins.resolve("architectures", "mine", "own")() == "mine"
-    assert plugins.names("architectures") == ["fcnn", "gat", "lenet5"]
+    assert plugins.names("architectures") == ["fcnn", "gat", "lenet5", "resnet", "transformer", "vit"]
 
 
 def test_files_of_the_user_may_import_each_other_and_the_package(write):

@@ -227,6 +227,7 @@ BAD = [
         "none, since the raw files are another",
     ),
     ({"datasets.cora.raw": "abalone"}, "datasets.cora.sha256", "ind.cora", "none, since the raw files are another"),
+    ({"datasets.cora.sha256": {}}, "datasets.cora.sources[0].files.ind.cora.x", "'ind.cora.x'", "one of"),
     ({"datasets.cora": {}}, "datasets.cora.sha256", "is missing", "a mapping from raw files to their sha256"),
     # the ladder
     ({"ladder": {"fcn": [RUNG, RUNG]}}, "ladder.fcn", "'fcn'", "(did you mean fcnn?)"),

@@ -67,7 +67,7 @@ def _datasets(study: Study) -> Iterator[str]:
             if block.raw is not None and value is not None:
                 said = value if key == "sha256" else [source.canonical() for source in value]
                 yield f"{where}.{key}: got {short(said)}, wanted none, since the raw files are another data set's"
-            if block.raw is None and value is None:
+            if block.raw is None and value is None and (key, block.sha256) != ("sources", {}):
                 yield f"{where}.{key}: is missing, wanted {text}"
         for position, source in enumerate(block.sources or ()):
             for key in ("files", "also"):

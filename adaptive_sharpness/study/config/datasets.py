@@ -63,7 +63,9 @@ class DatasetSettings(Block):
     """A mapping with sha256 and sources, or with raw"""
 
     raw: Name = wanted("Another data set of this config, whose raw files this one reads", default=None)
-    sha256: dict[FileName, Hash] = wanted("A mapping from raw files to their sha256", min_length=1, default=None)
+    sha256: dict[FileName, Hash] = wanted(
+        "A mapping from raw files to their sha256, empty for a data set that reads none", default=None
+    )
     sources: list[Source] = wanted(
         "A list of sources, each with one of directory, pypi, debian, web", min_length=1, default=None
     )

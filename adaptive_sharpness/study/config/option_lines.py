@@ -30,7 +30,7 @@ def named(where: str, kind: str, name: str, folder: str) -> Iterator[str]:
 
     Example:
         >>> list(named("pool.architecture", "architectures", "cnn", "plugins"))
-        ["pool.architecture: got 'cnn', wanted one of fcnn, gat, lenet5 (did you mean fcnn?)"]
+        ["pool.architecture: got 'cnn', wanted one of fcnn, gat, lenet5, resnet, transformer, vit (did you mean fcnn?)"]
     """
     allowed = plugins.all_names(kind, folder)
     yield from among(where, name, allowed)

@@ -203,5 +203,5 @@ def evaluate(
         losses.append(each.reshape(len(index), -1).mean(dim=1).double().cpu())
         if not targets.is_floating_point():
             right += int((outputs.argmax(dim=1) == targets).sum())
-    accuracy = None if split.targets.is_floating_point() else right / len(split)
+    accuracy = None if split.targets.is_floating_point() else right / split.targets.numel()
     return torch.cat(losses), accuracy

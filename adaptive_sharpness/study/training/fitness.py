@@ -45,10 +45,11 @@ def require_fit(name: str, network: nn.Module, split: Split) -> None:
             raise ValueError(
                 f"architecture {name}: got outputs {got} for {few} examples, wanted {wanted} like the targets"
             )
-    elif len(got) != 2 or got[0] != few or got[1] <= split.targets.max():
+    elif len(got) < 2 or got[:1] + got[2:] != wanted or got[1] <= split.targets.max():
+        further = "".join(f", {size}" for size in wanted[1:])
         classes = split.targets.max().item() + 1
         raise ValueError(
-            f"architecture {name}: got outputs {got} for {few} examples, wanted [{few}, at least {classes}]"
+            f"architecture {name}: got outputs {got} for {few} examples, wanted [{few}, at least {classes}{further}]"
         )
 
 
