@@ -333,11 +333,14 @@ def _normed(norm: Callable[[nn.Module], nn.Module]) -> nn.Module:
     return nn.Sequential(norm(nn.Linear(FEATURES, 4)), nn.Tanh(), norm(nn.Linear(4, CLASSES)))
 
 
-def _checkpointed(use_reentrant: bool) -> nn.Module:
-    def function(self, x):
-        return self.head(checkpoint(self.body, x, use_reentrant=use_reentrant))
+def _checkpointed(use_reentrant: bool, first: bool = False) -> nn.Module:
+    """A reentrant one gives no gradients of a first part, without an error, and refuses torch.autograd.grad later."""
 
-    return Formula(function, body=mlp(out=4), head=nn.Linear(4, CLASSES))
+    def function(self, x):
+        return self.head(checkpoint(self.body, self.start(x), use_reentrant=use_reentrant))
+
+    start = nn.Identity() if first else nn.Linear(FEATURES, FEATURES)
+    return Formula(function, start=start, body=mlp(out=4), head=nn.Linear(4, CLASSES))
 
 
 def _sparse() -> nn.Module:
@@ -386,6 +389,12 @@ def of_labels(network: nn.Module, batch: dict) -> Tensor:
     return network(**batch).loss
 
 
+def of_next_words(network: nn.Module, batch: dict) -> Tensor:
+    """A language model's loss in the numbers of its weights: its own rounds the logits to float32."""
+    logits = network(input_ids=batch["input_ids"]).logits[:, :-1]
+    return functional.cross_entropy(logits.flatten(0, 1), batch["labels"][:, 1:].flatten())
+
+
 def of_graphs(network: nn.Module, batch: Batch) -> Tensor:
     """Cross-entropy of sums over each graph's nodes."""
     return functional.cross_entropy(global_add_pool(network(batch.x, batch.edge_index), batch.batch), batch.y)
@@ -415,8 +424,8 @@ CASES = {
     "residual_torchvision": Case(_residual, cross_entropy, images),
     "vit_timm": Case(_vit, cross_entropy, images),
     "bert_transformers": Case(_bert, of_labels, text, whole=True),
-    "gpt_transformers": Case(_gpt, of_labels, prose, whole=True),
-    "lora_peft": Case(_lora, of_labels, prose, whole=True, perturb="trainable"),
+    "gpt_transformers": Case(_gpt, of_next_words, prose, whole=True),
+    "lora_peft": Case(_lora, of_next_words, prose, whole=True, perturb="trainable"),
     "encoder_layer": Case(_encoder, cross_entropy, sequences),
     "scaled_dot_product_attention": Case(_attention, cross_entropy, sequences),
     "mixture_of_experts": Case(_experts, cross_entropy, rows),
@@ -425,7 +434,7 @@ CASES = {
     "graph_convolution": Case(lambda: GCN(FEATURES, 4, 2, CLASSES), of_graphs, graphs, whole=True),
     "graph_attention": Case(lambda: GAT(FEATURES, 4, 2, CLASSES), of_graphs, graphs, whole=True),
     "graph_isomorphism": Case(lambda: GIN(FEATURES, 4, 2, CLASSES, norm="batch_norm"), of_graphs, graphs, whole=True),
-    "deep_equilibrium": Case(lambda: _iterated(30), cross_entropy, rows),
+    "deep_equilibrium": Case(lambda: _iterated(15), cross_entropy, rows),
     "one_layer_repeatedly": Case(lambda: _iterated(3), cross_entropy, rows),
     "shared_layer": Case(_shared_layer, cross_entropy, rows),
     "one_prelu_in_two_places": Case(lambda: _in_two_places(nn.PReLU()), cross_entropy, rows),
@@ -466,12 +475,14 @@ class Refused:
         line: a regular expression of words that the line holds.
         loss: given with it.
         batch: draws one.
+        measured_by: measures that need no gradient and may measure it.
     """
 
     network: Callable[[], Any]
     line: str
     loss: Any = cross_entropy
     batch: Callable[[], Any] = rows
+    measured_by: tuple[str, ...] = ()
 
     def build(self) -> tuple[Any, list]:
         """The model, in eval mode where it has one, and a batch."""
@@ -504,8 +515,18 @@ REFUSED = {
     "loss_no_callable": Refused(mlp, "loss", loss="cross_entropy"),
     "loss_a_vector": Refused(mlp, "loss", loss=nn.CrossEntropyLoss(reduction="none")),
     "loss_a_float": Refused(mlp, "loss", loss=lambda output, target: cross_entropy(output, target).item()),
-    "loss_detached": Refused(mlp, "loss|gradient", loss=lambda output, target: cross_entropy(output.detach(), target)),
-    "reentrant_checkpoint": Refused(lambda: _checkpointed(use_reentrant=True), "reentrant"),
+    "loss_detached": Refused(
+        mlp,
+        "loss|gradient",
+        loss=lambda output, target: cross_entropy(output.detach(), target),
+        measured_by=("average_case",),
+    ),
+    "reentrant_checkpoint": Refused(
+        lambda: _checkpointed(use_reentrant=True), "reentrant", measured_by=("average_case",)
+    ),
+    "reentrant_checkpoint_first": Refused(
+        lambda: _checkpointed(use_reentrant=True, first=True), "reentrant", measured_by=("average_case",)
+    ),
     "random": Refused(lambda: Formula(_dropout, layer=nn.Linear(FEATURES, CLASSES)), "random"),
 }
 
