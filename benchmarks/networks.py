@@ -200,13 +200,13 @@ def in_rounds(before: Where, after: Where, rounds: int) -> tuple[list[Row], list
         The rows of each, with the pairs of all rounds.
     """
     wanted = exact(after)
-    found = {before: [], after: []}
+    both = [(before, []), (after, [])]  # a checkout may stand against itself, to see what chance does
     for turn in range(rounds):
-        for where in (before, after) if turn % 2 == 0 else (after, before):
-            found[where] += [*steps(where), *curvature(where, wanted)]
-    for where in found:
-        found[where] += memory(where)
-    return _merged(found[before]), _merged(found[after])
+        for where, found in both if turn % 2 == 0 else reversed(both):
+            found += [*steps(where), *curvature(where, wanted)]
+    for where, found in both:
+        found += memory(where)
+    return _merged(both[0][1]), _merged(both[1][1])
 
 
 def _merged(rows: Sequence[Row]) -> list[Row]:

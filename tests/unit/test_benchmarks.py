@@ -93,6 +93,18 @@ def test_a_quotient_of_two_checkouts_is_of_their_medians():
     assert (both.split(), new.split()) == (["work", "2", "3", "1.5"], ["new", "–", "3", "–"])
 
 
+def test_a_checkout_against_itself_is_measured_twice(monkeypatch):
+    counted = iter(range(1, 100))
+    row = pairs.Row("topic", "work", "one", "other", "s", [])
+    monkeypatch.setattr(networks, "exact", lambda _: {})
+    monkeypatch.setattr(networks, "steps", lambda _: [pairs.Row(**{**vars(row), "pairs": [(next(counted), 1)]})])
+    monkeypatch.setattr(networks, "curvature", lambda *_: [])
+    monkeypatch.setattr(networks, "memory", lambda _: [])
+    where = networks.Where("cpu", 1, True)
+    (before,), (after,) = networks.in_rounds(where, where, 2)
+    assert (before.pairs, after.pairs) == ([(1, 1), (4, 1)], [(2, 1), (3, 1)])
+
+
 def test_the_exact_eigenvalue_is_that_of_the_matrix():
     made = made_networks.made("mlp", "cpu", smoke=True)
     network = torch.nn.Sequential(torch.nn.Linear(5, 4), torch.nn.Tanh(), torch.nn.Linear(4, 10)).double()
