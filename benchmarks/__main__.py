@@ -14,7 +14,7 @@ from benchmarks.machine import description
 from benchmarks.pairs import table, write
 from benchmarks.places import ROOT
 
-RATIOS = ("fcnn", "lenet5", "gat", "limit", "workflow", "growth", "device")
+RATIOS = ("fcnn", "lenet5", "gat", "limit", "workflow", "growth", "device", "networks")
 TOPICS = (*RATIOS, "profile")
 
 

@@ -17,7 +17,7 @@ from torch_geometric.nn import GAT, GATConv
 from adaptive_sharpness.architectures.fast.convolution import PooledConvolution
 from adaptive_sharpness.study.config.pools import PoolSettings
 from adaptive_sharpness.study.training.networks import build_network
-from benchmarks import device, limit, notebook, pairs, profile, versus
+from benchmarks import device, exact_curvature, limit, made_networks, networks, notebook, pairs, profile, versus
 from benchmarks.bench import Bench
 
 ROOT = Path(__file__).parents[2]
@@ -52,6 +52,76 @@ def test_the_benchmarks_run(raw, tmp_path, topics):
     assert all(0 < float(row["median"]) < math.inf for row in rows)
     machine = (tmp_path / "machine.csv").read_text()
     assert all(f"\n{what}," in machine for what in ("processor", "cores", "versions", "date"))
+
+
+@pytest.mark.slow
+def test_the_cost_on_larger_networks_is_measured(tmp_path):
+    """Memory of networks as small as here is that of a few pages, more or less than a gradient's."""
+    done = python("benchmarks", "networks", "--smoke", "--output", tmp_path)
+    assert done.returncode == 0, done.stderr
+    with open(tmp_path / "ratios.csv", newline="") as file:
+        medians = {row["work"]: float(row["median"]) for row in csv.DictReader(file)}
+    for name in networks.NETWORKS.values():
+        assert {f"{name}: a step of worst_case, {norm}" for norm in networks.NORMS} <= medians.keys()
+    assert all(math.isfinite(value) for value in medians.values())
+    for scale in networks.SCALES:
+        assert medians[f"ResNet-18: hessian, scale {scale}: relative error"] < 1e-3
+        assert medians[f"ResNet-18: hessian, scale {scale}: losses computed"] > 0
+
+
+@pytest.mark.slow
+def test_two_checkouts_are_measured_side_by_side():
+    done = python("benchmarks.networks", ROOT, ROOT, "--smoke")
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    shown = lines[next(i for i, line in enumerate(lines) if line.startswith("work ")) :]
+    assert len({len(line) for line in shown}) == 1
+    assert len(shown) > len(networks.NETWORKS) * len(networks.NORMS) + 4 * len(networks.SCALES)
+
+
+@pytest.mark.slow
+def test_the_device_is_named_first():
+    done = python("benchmarks.networks_on_device", "--smoke", "--device", "cpu")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("device: ")
+
+
+def test_a_quotient_of_two_checkouts_is_of_their_medians():
+    other = pairs.Row("topic", "work", "one", "other", "s", [(3.0, 1.0)])
+    lone = pairs.Row("topic", "new", "one", "other", "s", [(3.0, 1.0)])
+    _, both, new = networks.side_by_side([ROW], [other, lone]).splitlines()
+    assert (both.split(), new.split()) == (["work", "2", "3", "1.5"], ["new", "–", "3", "–"])
+
+
+def test_a_checkout_against_itself_is_measured_twice(monkeypatch):
+    counted = iter(range(1, 100))
+    row = pairs.Row("topic", "work", "one", "other", "s", [])
+    monkeypatch.setattr(networks, "exact", lambda _: {})
+    monkeypatch.setattr(networks, "steps", lambda _: [pairs.Row(**{**vars(row), "pairs": [(next(counted), 1)]})])
+    monkeypatch.setattr(networks, "curvature", lambda *_: [])
+    monkeypatch.setattr(networks, "memory", lambda _: [])
+    where = networks.Where("cpu", 1, True)
+    (before,), (after,) = networks.in_rounds(where, where, 2)
+    assert (before.pairs, after.pairs) == ([(1, 1), (4, 1)], [(2, 1), (3, 1)])
+
+
+def test_the_exact_eigenvalue_is_that_of_the_matrix():
+    made = made_networks.made("mlp", "cpu", smoke=True)
+    network = torch.nn.Sequential(torch.nn.Linear(5, 4), torch.nn.Tanh(), torch.nn.Linear(4, 10)).double()
+    made = made_networks.Made(network, (made.batch[0][:, :5], made.batch[1]))
+    names, weights = zip(*network.named_parameters(), strict=True)
+    sizes = [weight.numel() for weight in weights]
+
+    def loss(flat):
+        parts = [part.view_as(weight) for part, weight in zip(flat.split(sizes), weights, strict=True)]
+        output = torch.func.functional_call(network, dict(zip(names, parts, strict=True)), made.batch[0].double())
+        return made.loss(output, made.batch[1])
+
+    flat = torch.cat([weight.detach().flatten() for weight in weights])
+    matrix = torch.autograd.functional.hessian(loss, flat)
+    for scale, c in {"adaptive": flat.abs(), "none": torch.ones_like(flat)}.items():
+        wanted = torch.linalg.eigvalsh(c[:, None] * matrix * c)[-1].item()
+        assert exact_curvature.largest(made, scale) == pytest.approx(wanted, rel=1e-8)
 
 
 @pytest.mark.slow
@@ -118,7 +188,10 @@ def test_a_run_that_fails_is_no_figure(bench):
 @pytest.mark.parametrize(
     ("arguments", "error"),
     [
-        (["nothing"], "TOPIC: got nothing, wanted any of fcnn, lenet5, gat, limit, workflow, growth, device, profile"),
+        (
+            ["nothing"],
+            "TOPIC: got nothing, wanted any of fcnn, lenet5, gat, limit, workflow, growth, device, networks, profile",
+        ),
         (["--pairs", "0"], "--pairs: got 0, wanted at least 1"),
     ],
 )
