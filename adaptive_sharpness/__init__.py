@@ -4,7 +4,7 @@ from importlib import import_module
 
 __version__ = "0.2.0"
 __all__ = ["average_case", "hessian", "worst_case"]
-NEEDED = {"curvlinops": "library", "torch": "library"}  # what to install for a measure, and the extra that brings it
+NEEDED = {"torch": "library"}  # what to install for a measure, and the extra that brings it
 
 
 def __getattr__(name: str):

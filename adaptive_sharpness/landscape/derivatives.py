@@ -56,7 +56,7 @@ def gradient(loss: Loss, weights: Parameters) -> tuple[Tensor, Parameters]:
     leaves = {name: value.requires_grad_() for name, value in weights.items()}
     with torch.enable_grad():  # whatever the caller's mode
         for part in _parts(loss):
-            losses = part(leaves)
+            losses = _called(part, leaves)
             # The problems share nothing, so that the sum's gradient holds the gradient of each.
             found = _differentiated(losses.sum(), leaves)
             total = losses.detach() if total is None else total + losses.detach()
@@ -91,7 +91,7 @@ def hessian_product(loss: Loss, weights: Parameters) -> Callable[[Parameters], P
 
     def slopes(part: Loss) -> Sequence[Tensor]:
         with torch.enable_grad():
-            return _differentiated(part(leaves).sum(), leaves, create_graph=True)
+            return _differentiated(_called(part, leaves).sum(), leaves, create_graph=True)
 
     parts = _parts(loss)
     kept = slopes(parts[0]) if len(parts) == 1 else None
@@ -108,6 +108,19 @@ def hessian_product(loss: Loss, weights: Parameters) -> Callable[[Parameters], P
 
 def _parts(loss: Loss) -> Sequence[Loss]:
     return loss.parts if isinstance(loss, InParts) else [loss]
+
+
+def _called(loss: Loss, leaves: Parameters) -> Tensor:
+    """The losses; where torch says by a warning alone that gradients will be missing, an error."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", "None of the inputs have requires_grad", UserWarning)
+        try:
+            return loss(leaves)
+        except UserWarning as error:
+            raise NotDifferentiable(
+                "network: got a reentrant checkpoint, which has no gradient, wanted torch.utils.checkpoint with "
+                "use_reentrant=False"
+            ) from error
 
 
 def _differentiated(total: Tensor, leaves: Parameters, *, create_graph: bool = False) -> Sequence[Tensor]:

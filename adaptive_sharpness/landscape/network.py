@@ -10,7 +10,6 @@ from contextlib import ExitStack, contextmanager
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 CONTAINERS = (dict, OrderedDict, list, set)
@@ -59,15 +58,16 @@ def measurable(model) -> nn.Module:
     return model
 
 
-def function_of_state(network: nn.Module) -> Callable[..., Tensor]:
+def function_of_state(network: nn.Module, *, in_place: bool = False) -> Callable[..., Tensor]:
     """The network as a function of (state, inputs, options), the state being parameters and buffers by name.
 
-    A tensor that lies in several places, as a tied weight does, is replaced in all of them, each once: a module that is
-    used twice has one place. What the state lacks is the network's own. Buffers that the call replaces are replaced in
-    the state.
+    A tensor that lies in several places, as a tied weight does, is replaced in all of them: a module that is used twice
+    has one place. What the state lacks is the network's own. Buffers that the call replaces are replaced in the state.
 
     Args:
         network: gives the function.
+        in_place: whether the state stays in the network after a call, since for its gradient a checkpoint calls a part
+            of it once more; `untouched` puts the network's own back.
 
     Returns:
         The function.
@@ -79,19 +79,24 @@ def function_of_state(network: nn.Module) -> Callable[..., Tensor]:
         9.0
     """
     first: dict[int, str] = {}
-    places: dict[str, str] = {}
+    places = []
     for prefix, module in network.named_modules():
-        for key, value in (*module._parameters.items(), *module._buffers.items()):
-            if value is not None:
-                place = f"{prefix}.{key}" if prefix else key
-                places[place] = first.setdefault(id(value), place)
+        for held in (module._parameters, module._buffers):
+            for key, own in held.items():
+                if own is not None:
+                    place = f"{prefix}.{key}" if prefix else key
+                    places.append((held, key, first.setdefault(id(own), place), own))
 
     def output(state: dict[str, Tensor], inputs: Sequence, options: Mapping) -> Tensor:
-        placed = {place: state[name] for place, name in places.items() if name in state}
-        found = functional_call(network, placed, tuple(inputs), dict(options), tie_weights=False)
-        for place, value in placed.items():  # torch has put there what the network put in its place, such as a count
-            state[places[place]] = value
-        return found
+        for held, key, name, own in places:
+            held[key] = state.get(name, own)
+        try:
+            found = network(*inputs, **options)
+            state.update((name, held[key]) for held, key, name, _ in places if name in state)
+            return found
+        finally:
+            for held, key, _, own in () if in_place else places:
+                held[key] = own
 
     return output
 

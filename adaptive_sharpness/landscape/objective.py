@@ -26,21 +26,30 @@ class Objective:
         network: gives the function; its own parameters and buffers stand in where a state has none.
         loss: the mean loss on a batch, a scalar. Of (output, target) where a batch is a pair of tensors, (input,
             target); else of (network, batch), where the network is a function of what its forward() takes.
-        normalise_logits: whether the network's outputs z become z / sqrt(mean_k (z_k - mean z)^2), k over the last
-            dimension (Andriushchenko et al. 2023, section 3: sharpness that ignores the scale of the logits).
+        normalise_logits: whether the network's outputs z become z / sqrt(mean_k (z_k - mean z)^2), k over classes
+            (Andriushchenko et al. 2023, section 3: sharpness that ignores the scale of the logits): dimension 1 where a
+            batch is a pair, as torch's cross-entropy has it, else the last.
+        in_place: whether a state stays in the network, see `function_of_state`.
 
     Raises:
         ValueError: if a part of the network is in training mode.
     """
 
-    def __init__(self, network: nn.Module, loss: Callable[..., Tensor], *, normalise_logits: bool = False):
+    def __init__(
+        self,
+        network: nn.Module,
+        loss: Callable[..., Tensor],
+        *,
+        normalise_logits: bool = False,
+        in_place: bool = False,
+    ):
         training = [name or "the network" for name, module in network.named_modules() if module.training]
         if training:
             raise ValueError(f"{training[0]} is in training mode, wanted eval mode: call network.eval() first")
         if not callable(loss):
             raise ValueError(f"loss: got {loss!r}, wanted a function, such as torch.nn.functional.cross_entropy")
         self._network, self._loss, self._normalise = network, loss, normalise_logits
-        self._function = function_of_state(network)
+        self._function = function_of_state(network, in_place=in_place)
 
     def on(self, batches: Sequence) -> Callable[[Parameters], Tensor]:
         """The losses of P problems, each with its own state on its own batch.
@@ -143,18 +152,22 @@ class Objective:
             ) from error
 
     def _one(self, state: Parameters, batch: Any) -> Tensor:
-        network = partial(self._output, state)
-        return self._loss(network(batch[0]), batch[1]) if is_pair(batch) else self._loss(network, batch)
+        if is_pair(batch):
+            output = self._function(state, (batch[0],), {})
+            return self._loss(self._scaled(output, 1), batch[1])
+        return self._loss(partial(self._output, state), batch)
 
     def _stacked(self, inputs: Tensor, targets: Tensor) -> Callable[[Parameters], Tensor]:
         outputs, losses = stacking.outputs(self._network), stacking.losses(self._loss)
-        return lambda states: losses(self._scaled(outputs(states, inputs)), targets)
+        return lambda states: losses(self._scaled(outputs(states, inputs), 2), targets)
 
     def _output(self, state: Parameters, *inputs, **options) -> Tensor:
-        return self._scaled(self._function(state, inputs, options))
+        return self._scaled(self._function(state, inputs, options), -1)
 
-    def _scaled(self, output: Tensor) -> Tensor:
-        return output / output.std(dim=-1, correction=0, keepdim=True) if self._normalise else output
+    def _scaled(self, output: Tensor, classes: int) -> Tensor:
+        if not self._normalise:
+            return output
+        return output / output.std(dim=min(classes, output.dim() - 1), correction=0, keepdim=True)
 
 
 def is_pair(batch: Any) -> bool:

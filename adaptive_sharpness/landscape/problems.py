@@ -169,7 +169,8 @@ class Problems:
 
     def _prepare(self, loss, batches, scale, perturb, normalise_logits, states) -> None:
         models = self._models
-        self._objectives = [Objective(each, loss, normalise_logits=normalise_logits) for each in models]
+        how = {"normalise_logits": normalise_logits, "in_place": True}
+        self._objectives = [Objective(each, loss, **how) for each in models]
         self._names, *_ = [_perturbed(each, perturb) for each in models]
         self._states = _stack(models) if states is None else _checked(models[0], states)
         self._count = len(next(iter(self._states.values())))
@@ -220,8 +221,8 @@ class Problems:
         """
         return max((self._states[name].dtype for name in self._names), key=lambda each: torch.finfo(each).eps)
 
-    def first(self, batches: int) -> list:
-        """The first batches.
+    def first(self, batches: int | None = None) -> list:
+        """The first batches, or all.
 
         Example:
             >>> batch = torch.zeros(4, 2), torch.zeros(4, 1)
@@ -254,7 +255,8 @@ class Problems:
                     for name, value in values.items():
                         value = value.double().cpu() if value.dim() == 1 else value
                         if name not in found:
-                            found[name] = value.new_full((*self.shape, *value.shape[1:]), math.nan)
+                            unknown = math.nan if value.is_floating_point() else 0
+                            found[name] = value.new_full((*self.shape, *value.shape[1:]), unknown)
                         found[name][chunk.models, chunk.batches] = value
                     done(chunk.models, chunk.batches, values)
         except KeyboardInterrupt:

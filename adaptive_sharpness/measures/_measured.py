@@ -64,7 +64,7 @@ class Measured:
             >>> Measured(per_batch=torch.tensor([1.0, 3.0])).standard_error  # sqrt(2) / sqrt(2)
             1.0
         """
-        known = (~self.per_batch.isnan()).sum(dim=-1)
+        known = (~self.per_batch.isnan()).sum(dim=-1).double()
         apart = (self.per_batch - self.per_batch.nanmean(dim=-1, keepdim=True)).square().nansum(dim=-1)
         return _plain((apart / (known - 1)).sqrt() / known**0.5)  # of one batch 0 / 0
 

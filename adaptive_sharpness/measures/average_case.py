@@ -102,7 +102,7 @@ def average_case(
             for sign in (1, -1):
                 moved = {name: torch.add(w, delta[name], alpha=sign) for name, w in chunk.weights.items()}
                 losses.append(chunk.loss(moved).double())
-                chunk.require_finite(losses[-1], f"at rho {rho}")
+                chunk.require_finite(losses[-1], f"at rho {rho:g}")
         rise = torch.stack([each - base.double() for each in losses]).mean(dim=0)
         return {"per_batch": rise, "base_loss": base, "max_loss": torch.stack(losses).amax(dim=0)}
 

@@ -184,7 +184,6 @@ def hessian(
     options.positive("trace_error", trace_error)
     options.positive("tolerance", tolerance)
     of_loss = {"scale": scale, "normalise_logits": normalise_logits, "micro_batch": micro_batch, "whole": whole}
-    batches = batches if isinstance(batches, Tensor | tuple) else list(batches)
     told = {"progress": progress, "callback": callback}
     problems = Problems(model, loss, batches, states=states, twice=True, perturb=perturb, **of_loss, **told)
     size = sum(shape.numel() for shape in problems.perturbed.values())
@@ -212,7 +211,7 @@ def hessian(
     of_vectors = {name.removeprefix("vector."): found[name] for name in found if name.startswith("vector.")}
     blocks = {}
     if groups is not None:
-        again = partial(hessian, model, loss, batches, eigenvalues=eigenvalues, eigenvectors=eigenvectors)
+        again = partial(hessian, model, loss, problems.first(), eigenvalues=eigenvalues, eigenvectors=eigenvectors)
         same = {"vectors": vectors, "trace_error": trace_error, "density": density, "tolerance": tolerance}
         for group, names in _groups(problems.perturbed, groups).items():
             some = again(**same, **of_loss, states=states, seed=seed, perturb=names.__contains__)

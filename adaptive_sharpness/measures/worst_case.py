@@ -148,7 +148,7 @@ def worst_case(
                 best = _better(best, starts[0])
             # Popped, so that a large gradient is freed as soon as the ascent has left its start.
             best = _better(best, ascend(chunk.loss, chunk.weights, ball, starts.pop(), steps=steps))
-        chunk.require_finite(best.loss, f"at rho {rho}")
+        chunk.require_finite(best.loss, f"at rho {rho:g}")
         found = {"base_loss": base, "max_loss": best.loss, "first_order": slope}
         deltas = {f"delta.{name}": value for name, value in best.delta.items()} if keep_delta else {}
         return {**found, "last_improvement": best.step.double() / steps, **deltas}

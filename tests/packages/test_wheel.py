@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 ABSENT = {
-    "": ["torch", "torchvision", "curvlinops", "pydantic", "yaml", "snakemake", "dvc", "pytest"],
+    "": ["torch", "torchvision", "pydantic", "yaml", "snakemake", "dvc", "pytest"],
     "library": ["torch_geometric", "pydantic", "snakemake", "dvc", "pytest"],
     "study": ["pytest", "hypothesis", "sphinx"],
 }

@@ -140,7 +140,7 @@ def test_perturbations_follow_from_the_seed_and_are_the_same_in_units_of_the_sca
     one, again, plain = (_perturbations(0.3, "l2", scale, samples=6) for scale in ("adaptive", "adaptive", "none"))
     assert np.array_equal(one, again)
     np.testing.assert_allclose(one[:, [0, 1, 3, 4]], plain[:, [0, 1, 3, 4]], rtol=1e-10)
-    assert not np.isclose(_perturbations(0.3, "l2", True, samples=6, seed=1)[:, 0], one[:, 0]).any()
+    assert not np.isclose(_perturbations(0.3, "l2", "adaptive", samples=6, seed=1)[:, 0], one[:, 0]).any()
 
 
 def test_batches_have_perturbations_of_their_own():
@@ -150,7 +150,7 @@ def test_batches_have_perturbations_of_their_own():
 
 def test_the_highest_loss_is_the_highest_met():
     found = average_case(_Vector().eval(), _value, _batches(_symmetric(), 0.0, 1), rho=0.3, samples=8, norm="l2")
-    weights = W + abs(W) * _perturbations(0.3, "l2", True, samples=8)
+    weights = W + abs(W) * _perturbations(0.3, "l2", "adaptive", samples=8)
     losses = ((weights @ _symmetric()) * weights).sum(axis=1) / 2
     assert found.max_loss.item() == pytest.approx(losses.max(), rel=1e-12)
     assert found.sharpness == pytest.approx(losses.mean() - W @ _symmetric() @ W / 2, rel=1e-9)

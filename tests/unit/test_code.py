@@ -202,7 +202,7 @@ def belongings(package: Distribution) -> set[Path]:
     ("script", "without"),
     [
         ("train", {"pandas", "matplotlib", "scipy", "scikit-learn", "snakemake"}),
-        ("measure", {"matplotlib", "scipy", "scikit-learn", "curvlinops-for-pytorch"}),
+        ("measure", {"matplotlib", "scipy", "scikit-learn"}),
         ("tau_table", {"matplotlib", "Jinja2", "torch-geometric", "pooch"}),
         ("estimates_table", {"matplotlib", "Jinja2", "torch-geometric", "pooch"}),
         ("report", {"torch-geometric", "pooch", "pyarrow", "scikit-learn"}),

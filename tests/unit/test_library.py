@@ -204,7 +204,7 @@ def test_the_library_needs_torch_and_numpy_alone():
     """Measuring for real, in a process that can import nothing else of the study's dependencies."""
     code = """
     import sys
-    for name in ("pandas", "scipy", "torch_geometric", "torchvision", "snakemake", "dvc", "safetensors", "curvlinops"):
+    for name in ("pandas", "scipy", "torch_geometric", "torchvision", "snakemake", "dvc", "safetensors"):
         sys.modules[name] = None
     import torch
     from adaptive_sharpness import average_case, worst_case
@@ -239,7 +239,6 @@ sys.meta_path.insert(0, Blocked())
         ("worst_case", "torch"),
         ("average_case", "torch"),
         ("hessian", "torch"),
-        ("hessian", "curvlinops"),
     ],
 )
 def test_a_measure_whose_packages_are_not_installed_says_in_one_line_how_to_install_them(measure, missing):
@@ -250,22 +249,17 @@ def test_a_measure_whose_packages_are_not_installed_says_in_one_line_how_to_inst
     assert "ModuleNotFoundError" not in run.stderr
 
 
-def test_without_curvlinops_the_other_measures_are_there():
-    run = _run(BLOCKED.format(names=["curvlinops"]) + "from adaptive_sharpness import average_case, worst_case")
-    assert run.returncode == 0, run.stderr
-
-
 def test_another_package_that_is_missing_is_named_by_python_itself():
-    run = _run(BLOCKED.format(names=["scipy"]) + "from adaptive_sharpness import hessian")
+    run = _run(BLOCKED.format(names=["numpy"]) + "from adaptive_sharpness import hessian")
     assert run.returncode == 1
-    assert run.stderr.splitlines()[-1].startswith("ModuleNotFoundError: No module named 'scipy")
+    assert run.stderr.splitlines()[-1].startswith("ModuleNotFoundError: No module named 'numpy")
 
 
 def test_the_package_and_its_statistics_do_without_torch():
     """Not only are they quicker so: they need not have it installed."""
     modules = [f"adaptive_sharpness.stats.{module.name}" for module in pkgutil.iter_modules(stats.__path__)]
     assert len(modules) > 5
-    names = ["torch", "torch_geometric", "torchvision", "curvlinops"]
+    names = ["torch", "torch_geometric", "torchvision"]
     lines = [f"import {module}" for module in ("adaptive_sharpness", "adaptive_sharpness.stats", *modules)]
     code = "\n".join([*lines, f"assert not set({names}) & set(sys.modules)"])
     for before in ("import sys\n", BLOCKED.format(names=names)):
@@ -304,7 +298,7 @@ def test_a_network_that_uses_a_module_twice_is_left_with_its_own_parameters(meas
 
     def loss(output, target):
         calls.append(None)
-        if interrupted and len(calls) > 4:
+        if interrupted and len(calls) > 3:
             raise KeyboardInterrupt
         return functional.mse_loss(output, target)
 

@@ -265,7 +265,7 @@ def test_every_kind_of_normalisation_layer_can_be_left_out(layer):
 def test_a_frozen_parameter_is_refused_in_any_model_unless_it_is_left_out():
     frozen = _network(1)
     frozen[0].weight.requires_grad_(False)
-    wanted = r"^0.weight does not require a gradient, wanted one that does, or a perturb that leaves it out$"
+    wanted = r"^0.weight does not require a gradient, wanted one that does, or a perturb that leaves it out, such as trainable$"
     for model in (frozen, [_network(0), frozen]):
         with pytest.raises(ValueError, match=wanted):
             Problems(model, mse_loss, PAIRS)
@@ -536,7 +536,7 @@ def test_states_that_are_not_the_networks_stacked_are_refused(change, got):
 
 @pytest.mark.parametrize("perturb", ["biases", "", None, ["weights"]], ids=repr)
 def test_an_unknown_choice_of_parameters_is_refused(perturb):
-    wanted = f"perturb: got {perturb!r}, wanted one of all, weights, no_normalisation"
+    wanted = f"perturb: got {perturb!r}, wanted one of all, weights, no_normalisation, trainable"
     with pytest.raises(ValueError, match=f"^{re.escape(wanted)}$"):
         Problems(_network(), mse_loss, PAIRS, perturb=perturb)
 

@@ -135,6 +135,6 @@ def check(rho: float, rate: float, **whole_numbers: int) -> None:
     options.radius(rho)
     if rate is None:
         raise ValueError("rate: got None, wanted a finite number above 0")
-    options.step_length(rate)
+    options.positive("rate", rate)
     for name, value in whole_numbers.items():
         options.whole(name, value, least=1)
