@@ -254,8 +254,8 @@ def options(kind: str, name: str, folder: str | Path = "plugins") -> dict[str, P
         ValueError: see `parameters`.
 
     Example:
-        >>> list(options("measures", "hessian"))
-        ['adaptive', 'vectors', 'perturb', 'normalise_logits']
+        >>> list(options("measures", "hessian"))[:3]
+        ['scale', 'eigenvalues', 'vectors']
     """
     taken = parameters(kind, name, folder)
     return None if taken is None else {key: each for key, each in taken.items() if key not in KINDS[kind].given}

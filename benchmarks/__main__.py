@@ -14,8 +14,8 @@ from benchmarks.machine import description
 from benchmarks.pairs import table, write
 from benchmarks.places import ROOT
 
-RATIOS = ("fcnn", "lenet5", "gat", "limit", "workflow", "growth", "device", "networks")
-TOPICS = (*RATIOS, "profile")
+RATIOS = ("fcnn", "lenet5", "gat", "limit", "workflow", "growth", "device")
+TOPICS = (*RATIOS, "networks", "profile")
 
 
 def main() -> None:

@@ -30,7 +30,13 @@ class Tridiagonal:
     basis: list[Tensor]
 
     def errors(self) -> Tensor:
-        """Estimates of the errors of the Ritz values: min(r, r^2 / gap), r the residual (Parlett 1998)."""
+        """Estimates of the errors of the Ritz values: min(r, r^2 / gap), r the residual (Parlett 1998).
+
+        Example:
+            >>> known = lanczos(lambda v: torch.tensor([1.0, 2.0, 4.0]) * v, torch.ones(3), 2)
+            >>> [round(error, 2) for error in known.errors().tolist()]
+            [0.09, 0.13]
+        """
         residual = self.rest * self.vectors[-1].abs()
         apart = (self.values[:, None] - self.values[None, :]).abs().fill_diagonal_(torch.inf).amin(dim=1)
         return torch.minimum(residual, residual.square() / apart)

@@ -39,7 +39,14 @@ class ScaledHessian:
         return flat({name: self._scale[name] * value for name, value in self._product(scaled).items()}).to(self.dtype)
 
     def by_name(self, v: Tensor) -> Parameters:
-        """A vector, [size], as tensors of the weights' names, shapes and precisions."""
+        """A vector, [size], as tensors of the weights' names, shapes and precisions.
+
+        Example:
+            >>> weights = {"a": torch.ones(1, 1), "b": torch.ones(1, 2)}
+            >>> product = ScaledHessian(Chunk([0], [0], weights, weights, lambda w: w["a"].sum(1) + w["b"].sum(1)))
+            >>> product.by_name(torch.tensor([1.0, 2.0, 3.0]))["b"].tolist()
+            [[2.0, 3.0]]
+        """
         pieces = v.split([value.numel() for value in self._weights.values()])
         items = zip(self._weights.items(), pieces, strict=True)
         return {name: piece.view(value.shape).to(value) for (name, value), piece in items}

@@ -96,7 +96,9 @@ def of_models(weights: dict[str, Tensor], scale: str | Scale) -> dict[str, Tenso
     else:
         options.one_of("scale", scale, tuple(SCALES), further="a function of (name, parameter)")
         function = SCALES[scale]
-    return {name: _of_models(name, value, function, trusted=function in SCALES.values()) for name, value in weights.items()}
+    return {
+        name: _of_models(name, value, function, trusted=function in SCALES.values()) for name, value in weights.items()
+    }
 
 
 def _of_models(name: str, models: Tensor, function: Scale, *, trusted: bool) -> Tensor:

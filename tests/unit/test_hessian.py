@@ -10,8 +10,8 @@ from torch.func import functional_call
 from torch.nn import functional
 
 from adaptive_sharpness import average_case, hessian, worst_case
+from adaptive_sharpness.landscape.lanczos import DENSE
 from adaptive_sharpness.landscape.objective import NotFinite
-from adaptive_sharpness.measures.hessian import DENSE
 
 
 class _Vector(nn.Module):

@@ -9,6 +9,7 @@ from torch import nn
 from torch.nn import functional
 
 from adaptive_sharpness.landscape.objective import Objective, is_pair
+from adaptive_sharpness.landscape.problems import Problems
 from adaptive_sharpness.study.training.networks import build_network
 
 IMAGES = torch.randn(30, 1, 28, 28, generator=torch.Generator().manual_seed(0)).double()
@@ -254,7 +255,7 @@ def test_a_loss_with_randomness_in_it_is_refused_and_the_random_state_kept(netwo
         torch.manual_seed(0)  # dropout does not drop as many at the second call
         state = torch.get_rng_state()
         with pytest.raises(ValueError, match=wanted):
-            _check(network(), loss)
+            Problems(network().eval(), loss, BATCH)
         assert torch.equal(torch.get_rng_state(), state)
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from adaptive_sharpness import plugins
-from adaptive_sharpness.landscape import problems
+from adaptive_sharpness.landscape import problems, scales
 from adaptive_sharpness.landscape.balls import NORMS
 from adaptive_sharpness.measures import worst_case
 
@@ -220,10 +220,11 @@ def test_a_default_that_is_no_literal_is_unknown(write):
 
 def test_the_choices_are_those_that_the_functions_accept():
     everything = {"norm": tuple(NORMS), "solver": worst_case.SOLVERS, "perturb": problems.PERTURBED}
+    everything["scale"] = tuple(scales.SCALES)
     for name, keys in {
         "worst_case": [*everything],
-        "average_case": ["norm", "perturb"],
-        "hessian": ["perturb"],
+        "average_case": ["norm", "perturb", "scale"],
+        "hessian": ["perturb", "scale"],
     }.items():
         taken = plugins.options("measures", name)
         assert {key: each.choices for key, each in taken.items() if each.choices} == {k: everything[k] for k in keys}

@@ -265,7 +265,10 @@ def test_every_kind_of_normalisation_layer_can_be_left_out(layer):
 def test_a_frozen_parameter_is_refused_in_any_model_unless_it_is_left_out():
     frozen = _network(1)
     frozen[0].weight.requires_grad_(False)
-    wanted = r"^0.weight does not require a gradient, wanted one that does, or a perturb that leaves it out, such as trainable$"
+    line = (
+        "0.weight does not require a gradient, wanted one that does, or a perturb that leaves it out, such as trainable"
+    )
+    wanted = f"^{line}$"
     for model in (frozen, [_network(0), frozen]):
         with pytest.raises(ValueError, match=wanted):
             Problems(model, mse_loss, PAIRS)

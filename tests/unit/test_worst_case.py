@@ -396,7 +396,7 @@ def test_from_a_warm_start_ascent_goes_on_where_it_ended():
 def test_a_warm_start_from_a_larger_ball_is_pulled_into_this_one():
     start = _measured(functional.mse_loss, VALUES, 3.0, keep_delta=True)
     found = _measured(functional.mse_loss, VALUES, 0.1, warm_start=start)
-    worst = (abs(X @ W + B - VALUES) + _reach(0.1, True, "linf")) ** 2
+    worst = (abs(X @ W + B - VALUES) + _reach(0.1, "adaptive", "linf")) ** 2
     np.testing.assert_allclose(found.max_loss, worst, rtol=1e-12)
 
 

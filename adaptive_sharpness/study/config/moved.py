@@ -24,6 +24,8 @@ def moved_keys(config: Mapping[str, Any]) -> Iterator[str]:
     Example:
         >>> list(moved_keys({"rho": [0.1]}))
         ['rho: got a key of the old layout, wanted measures.MEASURE.on.POOL.rho']
+        >>> list(moved_keys({"measures": {"hessian": {"adaptive": False}}}))
+        ['measures.hessian.adaptive: got a key of the old layout, wanted measures.hessian.scale, such as none']
     """
     if "rho" in config:
         yield _line("rho", "measures.MEASURE.on.POOL.rho")
@@ -49,6 +51,8 @@ def _of_pool(where: str, block: Any) -> Iterator[str]:
 
 def _of_measure(where: str, block: Any) -> Iterator[str]:
     known = dict(_items(block))
+    if "adaptive" in known:
+        yield _line(f"{where}.adaptive", f"{where}.scale, such as none")
     if "options" in known:
         yield _line(f"{where}.options", f"its keys in {where}, or in {where}.on.POOL")
     for key in ("estimator", "batches", "stacked"):
