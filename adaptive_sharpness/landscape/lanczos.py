@@ -109,7 +109,7 @@ def lanczos(
     basis, diagonal, beside, rest = [start / _length(start)], [], [], 0.0
     for step in range(1, steps + 1):
         ahead = product(basis[-1])
-        diagonal.append(float(_dot(basis[-1], ahead)))
+        diagonal.append(float(torch.dot(basis[-1], ahead)))
         rest = _length(_orthogonal(ahead, basis))
         known = _solved(diagonal, beside, rest, basis)
         if rest <= 16 * torch.finfo(start.dtype).eps * float(known.values.abs().amax()):
@@ -133,12 +133,8 @@ def _orthogonal(vector: Tensor, basis: list[Tensor]) -> Tensor:
     """The vector less its parts along the basis, in place; once more for what rounding left."""
     for _ in range(2):
         for q in basis:
-            vector.sub_(q * _dot(q, vector))
+            vector.sub_(q * torch.dot(q, vector))
     return vector
-
-
-def _dot(one: Tensor, other: Tensor) -> Tensor:
-    return torch.dot(one, other)
 
 
 def _length(vector: Tensor) -> float:

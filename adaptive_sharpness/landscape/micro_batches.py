@@ -62,7 +62,7 @@ def is_mean(objective: Objective, state: Parameters, batch: Any, size: int | Non
     """
     number = examples.count(batch)
     size = min(size or number, max(1, number // 2))
-    means, sums, last = True, True, ""
+    means, sums = True, True
     for begin in range(0, number - size, 2 * size):
         end = min(begin + 2 * size, number)
         bounds = (begin, end), (begin, begin + size), (begin + size, end)
@@ -72,8 +72,8 @@ def is_mean(objective: Objective, state: Parameters, batch: Any, size: int | Non
         means = means and torch.isclose(whole, both, **tolerance).item()
         sums = sums and torch.isclose(whole, first + second, **tolerance).item()
         if not (means or sums):
-            last = f"{whole:.6g} on examples {begin} to {end - 1}, {first:.6g} and {second:.6g} on two parts of them"
-            raise ValueError(f"micro_batch: got a loss of {last}, wanted a mean or a sum over examples")
+            got = f"{whole:.6g} on examples {begin} to {end - 1}, {first:.6g} and {second:.6g} on two parts of them"
+            raise ValueError(f"micro_batch: got a loss of {got}, wanted a mean or a sum over examples")
     return means
 
 

@@ -214,8 +214,7 @@ def hessian(
         again = partial(hessian, model, loss, problems.first(), eigenvalues=eigenvalues, eigenvectors=eigenvectors)
         same = {"vectors": vectors, "trace_error": trace_error, "density": density, "tolerance": tolerance}
         for group, names in _groups(problems.perturbed, groups).items():
-            some = again(**same, **of_loss, states=states, seed=seed, perturb=names.__contains__)
-            blocks[group] = some
+            blocks[group] = again(**same, **of_loss, states=states, seed=seed, perturb=names.__contains__)
     return Curvature(
         per_batch=values[..., 0],
         base_loss=found["base_loss"],
@@ -231,15 +230,12 @@ def hessian(
 def _trace(chunk: Chunk, product: ScaledHessian, seed: int, vectors: int, wanted: float | None) -> dict[str, Tensor]:
     """Hutchinson's estimate and its standard error."""
     forms: list[float] = []
+    fewest = vectors if wanted is None else max(vectors, 2)  # one has no standard error
     while len(forms) < MOST_VECTORS:
         sign = _vector(chunk, product, seed, len(forms) + 1).sign()
         forms.append(float(torch.dot(sign.double(), product(sign).double())))
         mean, error = _mean_and_error(forms)
-        if (
-            len(forms) >= vectors
-            and (wanted is None or not error > wanted * abs(mean))
-            and (wanted is None or len(forms) > 1)
-        ):
+        if len(forms) >= fewest and (wanted is None or not error > wanted * abs(mean)):
             break
     else:
         warnings.warn(
