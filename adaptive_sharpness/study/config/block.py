@@ -19,6 +19,11 @@ Name = Annotated[
     Field(description="A name of lower-case letters, digits and underscores"),
 ]
 Text = Annotated[str, AfterValidator(_printable)]
+Hash = Annotated[
+    str,
+    StringConstraints(pattern="^[0-9a-fA-F]{64}$", to_lower=True),
+    Field(description="A sha256, 64 hexadecimal digits"),
+]
 Count = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0)]
 

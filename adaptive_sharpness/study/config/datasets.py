@@ -4,17 +4,12 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints, model_validator
 
-from adaptive_sharpness.study.config.block import Block, Count, Name, Text, wanted
+from adaptive_sharpness.study.config.block import Block, Count, Hash, Name, Text, wanted
 
 FileName = Annotated[
     str,
     StringConstraints(pattern="^[A-Za-z0-9_][A-Za-z0-9._-]*$"),
     Field(description="A file name of letters, digits and . _ -, without a folder"),
-]
-Hash = Annotated[
-    str,
-    StringConstraints(pattern="^[0-9a-fA-F]{64}$", to_lower=True),
-    Field(description="A sha256, 64 hexadecimal digits"),
 ]
 Place = Annotated[Text, Field(min_length=1, description="Where the source keeps the file")]
 PipOption = Annotated[

@@ -52,15 +52,29 @@ def _on_pool(where: str, measure: str, pool: str, study: Study) -> Iterator[str]
         yield f"{holder}.stacked: got {way['stacked']}, wanted none: {way['estimator']} solves one problem at a time"
     if "batches" not in way:
         yield f"{at}.batches: is missing, wanted a whole number of batches, at least 2"
+    for place_of_pool in _imported(pool, measure, study) if taken is not None and "initial" in taken else ():
+        wanted = f"another on {pool}: {place_of_pool} has no weights of before training"
+        yield f"{place}: got {way['estimator']}, which asks for initial, wanted {wanted}"
     if way["options"].get("rate") == "training":
         yield from _rate_of_training(at, pool, measure, study)
     done = any(each == pool for _, each in study.pools_done())  # a pool that is left out needs no radii
     yield from _radii(f"{at}.rho", closer.rho, way["estimator"], taken is None or "rho" in taken, done)
 
 
+def _imported(pool: str, measure: str, study: Study) -> list[str]:
+    """The places of the pools of a name whose models were trained elsewhere."""
+    return [
+        f"protocols.{protocol}.{pool}"
+        for protocol, pools in study.protocols.items()
+        if pool in pools and pools[pool].checkpoints and study.is_taken(measure, protocol, pool)
+    ]
+
+
 def _rate_of_training(at: str, pool: str, measure: str, study: Study) -> Iterator[str]:
+    for place in _imported(pool, measure, study):
+        yield f"{at}.rate: got training, wanted a number: {place} was trained elsewhere"
     for protocol, pools in study.protocols.items():
-        if pool in pools and study.is_taken(measure, protocol, pool):
+        if pool in pools and pools[pool].training and study.is_taken(measure, protocol, pool):
             optimiser = pools[pool].training.optimiser
             if "lr" not in optimiser.options:
                 yield f"{at}.rate: got training, wanted a number: protocols.{protocol}.{pool} gives its optimiser no lr"

@@ -5,11 +5,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from adaptive_sharpness import plugins
+from adaptive_sharpness.study.config.imported_lines import imported_lines
 from adaptive_sharpness.study.config.messages import short
 from adaptive_sharpness.study.config.option_lines import among, named, spellable, with_options
 from adaptive_sharpness.study.config.pools import PoolSettings
 from adaptive_sharpness.study.config.study import Study
 
+INITIALISATION = "how weights are drawn: a file of initialisations/"
+TRAINING = "a mapping with optimiser, batch_size and stop"
 RATES = {  # what optimisers call alike
     "lr": ("a learning rate, above 0", lambda value: 0 < value < math.inf),
     "momentum": ("a number from 0 to below 1", lambda value: 0 <= value < 1),
@@ -30,33 +33,48 @@ def pool_lines(study: Study) -> Iterator[str]:
         for pool, block in pools.items():
             where = f"protocols.{protocol}.{pool}"
             yield from among(f"{where}.dataset", block.dataset, study.datasets)
-            yield from _plugins_of_pool(where, pool, block, study.plugins)
-            yield from _rates(f"{where}.training.optimiser", block.training.optimiser.options)
+            yield from _whole(where, block)
+            if block.checkpoints:
+                yield from imported_lines(where, protocol, pool, study)
+            else:
+                place = f"{where}.architecture" if block.architecture else where
+                name, holder = block.architecture or pool, f"{where}.options"
+                yield from with_options(place, holder, "architectures", name, block.options, study.plugins)
+                yield from _training(where, block, study.plugins)
+            yield from _loss(f"{where}.loss", block.loss, study.plugins)
             yield from spellable(f"{where}.options", block.options)
-            yield from _stacked(where, block)
-            stop = block.training.stop
-            if stop.min_epochs > stop.max_epochs:
-                got = f"{where}.training.stop.min_epochs: got {stop.min_epochs}"
-                yield f"{got}, wanted at most max_epochs, {stop.max_epochs}"
 
 
-def _plugins_of_pool(where: str, pool: str, block: PoolSettings, folder: str) -> Iterator[str]:
-    """Names that nothing has, and options that a plug-in does not take."""
+def _whole(where: str, block: PoolSettings) -> Iterator[str]:
+    """A pool is trained, or its models come from elsewhere."""
+    for key, text in {"initialisation": INITIALISATION, "training": TRAINING}.items():
+        if getattr(block, key) is None and not block.checkpoints:
+            yield f"{where}.{key}: is missing, wanted {text}; or checkpoints, a mapping with table and sha256"
+        elif getattr(block, key) is not None and block.checkpoints:
+            yield f"{where}.{key}: got both it and checkpoints, wanted one: these models are trained already"
+
+
+def _training(where: str, block: PoolSettings, folder: str) -> Iterator[str]:
+    yield from named(f"{where}.initialisation", "initialisations", block.initialisation, folder)
     training = block.training
-    place = f"{where}.architecture" if block.architecture else where
-    yield from with_options(
-        place, f"{where}.options", "architectures", block.architecture or pool, block.options, folder
-    )
-    for key, kind in (("initialisation", "initialisations"), ("loss", "losses")):
-        yield from named(f"{where}.{key}", kind, getattr(block, key), folder)
-    taken = plugins.parameters("losses", block.loss, folder)
-    if taken is not None and "reduction" not in taken:
-        wanted = f"{block.loss}(outputs, targets, reduction) in {plugins.file('losses', block.loss, folder)}"
-        yield f"{where}.loss: got a function without reduction, wanted {wanted}"
     for key, kind in (("optimiser", "optimisers"), ("schedule", "schedules"), ("trainer", "trainers")):
         chosen, at = getattr(training, key), f"{where}.training.{key}"
         if chosen is not None:
             yield from with_options(f"{at}.name", at, kind, chosen.name, chosen.options, folder, block=type(chosen))
+    yield from _rates(f"{where}.training.optimiser", training.optimiser.options)
+    yield from _stacked(where, block)
+    stop = training.stop
+    if stop.min_epochs > stop.max_epochs:
+        got = f"{where}.training.stop.min_epochs: got {stop.min_epochs}"
+        yield f"{got}, wanted at most max_epochs, {stop.max_epochs}"
+
+
+def _loss(where: str, name: str, folder: str) -> Iterator[str]:
+    yield from named(where, "losses", name, folder)
+    taken = plugins.parameters("losses", name, folder)
+    if taken is not None and "reduction" not in taken:
+        wanted = f"{name}(outputs, targets, reduction) in {plugins.file('losses', name, folder)}"
+        yield f"{where}: got a function without reduction, wanted {wanted}"
 
 
 def _rates(where: str, options: Mapping[str, Any]) -> Iterator[str]:

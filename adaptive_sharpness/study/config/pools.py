@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from adaptive_sharpness.study.config.block import MOST, Block, Count, Name, OpenBlock, Text, wanted
+from adaptive_sharpness.study.config.block import MOST, Block, Count, Hash, Name, OpenBlock, Text, wanted
 
 
 class Stop(Block):
@@ -46,21 +46,31 @@ class Training(Block):
     trainer: Trainer = wanted("A mapping with name and the trainer's own options", default=Trainer())
 
 
+class Checkpoints(Block):
+    """A mapping with table and sha256"""
+
+    table: Text = wanted("A csv file below the folder that Snakemake is called from, without ..", min_length=1)
+    sha256: Hash = wanted("The table's sha256, 64 hexadecimal digits")
+
+
 class PoolSettings(Block):
-    """A mapping with dataset, options, initialisation, loss and training"""
+    """A mapping with dataset, options, loss, and initialisation and training, or checkpoints in place of these"""
 
     dataset: Text = wanted("A data set of this config")
     architecture: Text = wanted("A file of architectures/, that of the pool's name where not said", default=None)
     options: dict[str, Any] = wanted("A mapping of what the architecture's build() takes", default={})
-    initialisation: Text = wanted("How weights are drawn: a file of initialisations/")
+    initialisation: Text = wanted("How weights are drawn: a file of initialisations/", default=None)
     loss: Text = wanted("A loss of torch.nn.functional, or a file of plugins/losses")
-    training: Training = wanted("A mapping with optimiser, batch_size and stop")
+    training: Training = wanted("A mapping with optimiser, batch_size and stop", default=None)
+    checkpoints: Checkpoints = wanted(
+        "A mapping with table and sha256, of models that were trained elsewhere", default=None
+    )
     stacked: Count = wanted("A whole number of models trained at once, at least 1", default=1)
     hops: Count = wanted("A whole number of message passing layers, at least 1", default=None)
     seeds: int = wanted(f"A whole number of models, at least 1 and at most {MOST}", ge=1, le=MOST, default=None)
 
     def for_training(self, pool: Name) -> dict[str, Any]:
-        """Return the canonical form of what determines a model, its architecture named.
+        """Return the canonical form of what determines a model, its architecture named; not the table it stands in.
 
         Args:
             pool: the pool's name.
@@ -74,5 +84,5 @@ class PoolSettings(Block):
             >>> pool.for_training("gat")["training"], pool.for_training("gat")["architecture"]  # 64 is the default
             ({'optimiser': {'lr': 0.1, 'name': 'SGD'}, 'stop': {'max_epochs': 3}}, 'gat')
         """
-        named = self.model_copy(update={"architecture": self.architecture or pool, "hops": None, "seeds": None})
-        return named.canonical()
+        unsaid = dict.fromkeys(("hops", "seeds", "checkpoints"))
+        return self.model_copy(update={"architecture": self.architecture or pool, **unsaid}).canonical()

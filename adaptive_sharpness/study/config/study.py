@@ -7,6 +7,7 @@ from pydantic import Discriminator, Field, StringConstraints, Tag
 from adaptive_sharpness.study.config.block import MOST, Block, Count, Name, Text, wanted
 from adaptive_sharpness.study.config.datasets import DatasetSettings
 from adaptive_sharpness.study.config.measures import MeasureSettings
+from adaptive_sharpness.study.config.model_table import ModelRow, model_rows
 from adaptive_sharpness.study.config.pools import PoolSettings
 from adaptive_sharpness.study.config.tables import Published, Replicates, Rung
 
@@ -112,14 +113,35 @@ class Study(Block):
     def seeds_of(self, protocol: str, pool: str) -> int | None:
         """Return how many models a pool has, of seeds 0 to this number - 1; None where nothing says so.
 
+        Of a pool that was trained elsewhere it is how many its table has, see `model_table`.
+
+        Raises:
+            ValueError: if the table is wrong.
+
         Example:
             >>> pools = {"fcnn": PoolSettings.model_construct(seeds=8), "gat": PoolSettings.model_construct()}
             >>> study = Study.model_construct(seeds=50, protocols={"report": pools})
             >>> study.seeds_of("report", "fcnn"), study.seeds_of("report", "gat")
             (8, 50)
         """
+        if self.protocols[protocol][pool].checkpoints:
+            return len(self.models_of(protocol, pool))
         own = self.protocols[protocol][pool].seeds
         return own if own is not None else _of_pool(self.seeds, pool)
+
+    def models_of(self, protocol: str, pool: str) -> tuple[ModelRow, ...]:
+        """Return the rows of a pool's table, of models that were trained elsewhere; nothing for a pool that is trained.
+
+        Raises:
+            ValueError: if the table is wrong, see `model_table.model_rows`.
+
+        Example:
+            >>> study = Study.model_construct(protocols={"report": {"gat": PoolSettings.model_construct()}})
+            >>> study.models_of("report", "gat")
+            ()
+        """
+        named = self.protocols[protocol][pool].checkpoints
+        return model_rows(named.table, named.sha256) if named else ()
 
     def seeds_per_job_of(self, pool: str) -> int:
         """Return how many models of a pool one job takes; 10 where the config names others alone.
