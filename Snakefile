@@ -24,7 +24,11 @@ rule data:
 
 rule checkpoints:
     input:
-        [path.format(**shard) for shard in PLAN.shards for path in rules.train.output],
+        [
+            path.format(**shard)
+            for shard in PLAN.shards
+            for path in (rules.import_models if PLAN.is_imported(**shard) else rules.train).output
+        ],
 
 
 rule sharpness:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -12,15 +12,18 @@ from typing import Any
 from adaptive_sharpness import plugins
 from adaptive_sharpness.study.config.block import sorted_keys
 from adaptive_sharpness.study.config.measures import Measurement
+from adaptive_sharpness.study.config.model_table import ModelRow, ranges
 from adaptive_sharpness.study.config.part import lacking
 from adaptive_sharpness.study.config.study import Study
 from adaptive_sharpness.study.running import code, records
 
 # How hard a measure searches, which does not change what it looks for.
 SEARCH = ("solver", "steps", "rate", "restarts", "origin", "convergence")
+NOTHING = "(?!)"  # a pattern that no text has
 NO_BALL = "none"  # what stands in a path in place of a radius
 ENDINGS = ("safetensors", "initial.safetensors", "csv", "test_losses.safetensors")  # of what a shard's job writes
-UNMARKED = ("fetch", "prepare", "train", "measure", "metrics")  # rules whose results say nothing of other models
+# Rules whose results say nothing of other models.
+UNMARKED = ("fetch", "prepare", "train", "import_models", "measure", "metrics")
 
 
 @dataclass(frozen=True)
@@ -79,8 +82,8 @@ class Plan:
         ]
         self.measured = [{**each, "seeds": seeds} for each in self.measurements for seeds in self._seed_ranges(**each)]
 
-    def pool(self, protocol: str, pool: str, **_: str) -> dict[str, Any]:
-        """Return what determines the models of a pool, in canonical form.
+    def pool(self, protocol: str, pool: str, seeds: str = "", **_: str) -> dict[str, Any]:
+        """Return what determines the models of a pool, in canonical form; of one from elsewhere, those of a shard.
 
         Example:
             >>> from adaptive_sharpness.study.config.pools import PoolSettings
@@ -92,7 +95,61 @@ class Plan:
             >>> plan.pool("report", "gat")["options"]
             {'hidden': 4}
         """
-        return self._pool(protocol, pool)
+        return self._pool(protocol, pool, seeds if self.is_imported(protocol, pool) else "")
+
+    def is_imported(self, protocol: str, pool: str, **_: str) -> bool:
+        """Return whether the models of a pool were trained elsewhere.
+
+        Example:
+            >>> from adaptive_sharpness.study.config.pools import PoolSettings
+            >>> protocols = {"report": {"gat": PoolSettings.model_construct(dataset="cora", seeds=1)}}
+            >>> study = Study.model_construct(protocols=protocols, measures={}, seeds_per_job=1)
+            >>> Plan(study, scripts=Path).is_imported("report", "gat")
+            False
+        """
+        return self._block(protocol, pool).checkpoints is not None
+
+    def rows(self, protocol: str, pool: str, seeds: str = "", **_: str) -> list[dict[str, Any]]:
+        """Return what the table says of each model of a pool, or of one of its shards, that was trained elsewhere.
+
+        Example:
+            >>> from adaptive_sharpness.study.config.pools import PoolSettings
+            >>> protocols = {"report": {"gat": PoolSettings.model_construct(dataset="cora", seeds=1)}}
+            >>> study = Study.model_construct(protocols=protocols, measures={}, seeds_per_job=1)
+            >>> Plan(study, scripts=Path).rows("report", "gat")
+            []
+        """
+        return [row.plain() for row in self._rows(protocol, pool, seeds)]
+
+    def model_files(self, protocol: str, pool: str, seeds: str = "", **_: str) -> list[str]:
+        """Return the files of the models of a pool, or of one of its shards, that were trained elsewhere.
+
+        Example:
+            >>> from adaptive_sharpness.study.config.pools import PoolSettings
+            >>> protocols = {"report": {"gat": PoolSettings.model_construct(dataset="cora", seeds=1)}}
+            >>> study = Study.model_construct(protocols=protocols, measures={}, seeds_per_job=1)
+            >>> Plan(study, scripts=Path).model_files("report", "gat")
+            []
+        """
+        return list(dict.fromkeys(file for row in self._rows(protocol, pool, seeds) for file in row.files))
+
+    def protocols_of(self, imported: bool) -> str:
+        """Return a pattern of the protocols whose pools are imported, or are not, in the path of a checkpoint.
+
+        Example:
+            >>> from adaptive_sharpness.study.config.pools import PoolSettings
+            >>> protocols = {"report": {"gat": PoolSettings.model_construct(dataset="cora", seeds=1)}}
+            >>> study = Study.model_construct(protocols=protocols, measures={}, seeds_per_job=1)
+            >>> Plan(study, scripts=Path).protocols_of(imported=False)
+            'report(?=/(gat)/)'
+        """
+        pools: dict[str, list[str]] = defaultdict(list)
+        for protocol, pool in (
+            (protocol, pool) for protocol, all_of in self.study.protocols.items() for pool in all_of
+        ):
+            if self.is_imported(protocol, pool) == imported:
+                pools[protocol].append(pool)
+        return "|".join(f"{protocol}(?=/({'|'.join(names)})/)" for protocol, names in pools.items()) or NOTHING
 
     def way(self, protocol: str, pool: str, measure: str, **_: str) -> dict[str, Any]:
         """Return how a measure is taken on a pool, in canonical form.
@@ -122,6 +179,7 @@ class Plan:
             "fetch": lambda: {"sha256": self.hashes(**labels)},
             "prepare": lambda: {"block": self.preparation(**labels)},
             "train": lambda: {"pool": self.pool(**labels)},
+            "import_models": lambda: {"pool": self.pool(**labels), "rows": self.rows(**labels)},
             "measure": lambda: {"pool": self.pool(**labels), "way": self.way(**labels)},
             "runs_table": lambda: {"order": self.order()},
             "estimates_table": lambda: {"balls": self.balls(), "order": self.order()},
@@ -145,9 +203,11 @@ class Plan:
         told = {key: labels[key] for key in ("dataset", "protocol", "pool", "measure") if key in labels}
         return self._code(rule, tuple(told.items()))
 
-    def _pool_of(self, protocol: str, pool: str) -> dict[str, Any]:
+    def _pool_of(self, protocol: str, pool: str, seeds: str) -> dict[str, Any]:
         block = self._block(protocol, pool).for_training(pool)
-        training = block["training"]
+        training = block.get("training", {})
+        if seeds:  # models of one shard have the same options
+            block["options"] = {**block.get("options", {}), **self._rows(protocol, pool, seeds)[0].options}
         self._drop_defaults("architectures", block["architecture"], block.setdefault("options", {}))
         for key, kind in code.NAMED_BY_TRAINING.items():
             if key in training:
@@ -322,8 +382,14 @@ class Plan:
             inputs = (f"{raw}/{self.raw(dataset)}/SHA256SUMS",)
             yield self._job("prepare", inputs, (f"{results}/datasets/{dataset}.safetensors",), dataset=dataset)
         for labels in self.shards:
-            outputs = tuple(f"{_checkpoint(results, **labels)}.{ending}" for ending in ENDINGS)
-            yield self._job("train", (self._dataset(results, **labels),), outputs, **labels)
+            imported, stem, dataset = (
+                self.is_imported(**labels),
+                _checkpoint(results, **labels),
+                self._dataset(results, **labels),
+            )
+            outputs = tuple(f"{stem}.{ending}" for ending in ENDINGS if not (imported and ending.startswith("initial")))
+            rule = "import_models" if imported else "train"
+            yield self._job(rule, (dataset, *self.model_files(**labels)), outputs, **labels)
         for labels in self.measured:
             stem = _checkpoint(results, **labels)
             asked = [f"{stem}.{name}.safetensors" for name in ("initial", "test_losses") if self.asks(name, **labels)]
@@ -394,8 +460,16 @@ class Plan:
 
     def _seed_ranges(self, protocol: str, pool: str, **_: str) -> list[str]:
         """Ranges of a pool's seeds, each one shard's, such as 000-009."""
-        size, end = self.study.seeds_per_job_of(pool), self.study.seeds_of(protocol, pool)
+        size, rows = self.study.seeds_per_job_of(pool), self.study.models_of(protocol, pool)
+        if rows:
+            return [f"{first:03d}-{last:03d}" for first, last in ranges(rows, size)]
+        end = self.study.seeds_of(protocol, pool)
         return [f"{first:03d}-{min(first + size, end) - 1:03d}" for first in range(0, end, size)]
+
+    def _rows(self, protocol: str, pool: str, seeds: str) -> Sequence[ModelRow]:
+        rows = self.study.models_of(protocol, pool)
+        first, last = map(int, seeds.split("-")) if seeds else (0, len(rows))
+        return rows[first : last + 1]
 
     def _radii(self, protocol: str, pool: str, measure: str) -> list[str]:
         """The radii at which a measure is taken on a pool, as they stand in paths."""

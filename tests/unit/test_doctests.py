@@ -27,6 +27,7 @@ NO_ANSWER = "what it gives is the machine's, or it changes the process alone"
 NO_EXAMPLE = {  # functions of the study without an example, and why
     "config.messages": {"line": IS_HASHED},
     "fetching.stage": {"prepare": WHOLE_JOB},
+    "importing.stage": {"import_models": WHOLE_JOB},
     "measuring.stage": {"measure": WHOLE_JOB},
     "report.figures.ladder": {"draw": IS_HASHED},
     "report.figures.share_of_best": {"draw": IS_HASHED},

@@ -484,6 +484,7 @@ TAUGHT["training"] = {
     "stop": {"rule": "relative_change", "tolerance": 0.05, "min_epochs": 2, "max_epochs": 2},
     "trainer": {"name": "notebook", "full_batch": True, "one_sided_stop": True},
 }
+IMPORTED = {"dataset": "fashion_mnist", "loss": "nll_loss", "checkpoints": {"table": "a.csv", "sha256": "ab" * 32}}
 CLOSER = {"rho": [0.025], "estimator": "worst_case", "batches": "all", "batch_size": 64, "seed": 0, "stacked": 1}
 FULL = study(
     {
@@ -494,6 +495,7 @@ FULL = study(
         "datasets.abalone.limit": {"train": 10, "test": 10},
         "datasets.abalone_released": {"raw": "abalone"},
         "protocols.taught": {"fcnn": TAUGHT},
+        "protocols.elsewhere": {"lenet5": IMPORTED},
         f"{PGA}.protocols": ["report"],
         f"{PGA}.stacked": 1,
         f"{PGA}.on.fcnn": CLOSER,

@@ -125,13 +125,15 @@ def _used_names(rule: str, settings: Mapping[str, Any], folder: str | Path) -> l
     """The kind and the name of each plug-in that a job uses."""
     if rule == "prepare":
         return [("datasets", settings["block"]["dataset"])]
-    if rule not in ("train", "measure"):
+    if rule not in ("train", "import_models", "measure"):
         kinds = {"tau_table": ["statistics"], "report": ["statistics", "figures"]}.get(rule, [])
         return [(kind, name) for kind in kinds for name in plugins.names(kind, folder)]
     pool = settings["pool"]
     used = [("architectures", pool["architecture"]), ("losses", pool["loss"])]
     if rule == "measure":
         return [*used, ("measures", settings["way"]["estimator"])]
+    if rule == "import_models":
+        return used
     training = {"trainer": {}, **pool["training"]}
     chosen = [(kind, training.get(key)) for key, kind in NAMED_BY_TRAINING.items()]
     named = [(kind, each.get("name", "minibatches")) for kind, each in chosen if each is not None]

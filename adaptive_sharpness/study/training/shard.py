@@ -2,8 +2,6 @@
 
 import csv
 import json
-import logging
-import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -17,12 +15,11 @@ from torch import Tensor, nn
 from adaptive_sharpness import plugins
 from adaptive_sharpness.datasets import Dataset, Split
 from adaptive_sharpness.study.config.pools import PoolSettings
-from adaptive_sharpness.study.training.descent import evaluate
 from adaptive_sharpness.study.training.fitness import require_fit, require_loss, require_methods, require_stackable
 from adaptive_sharpness.study.training.networks import initial_network
+from adaptive_sharpness.study.training.scoring import score
 from adaptive_sharpness.study.training.stacked import train_stacked
 
-log = logging.getLogger(__name__)
 States = dict[str, Tensor]
 
 
@@ -32,7 +29,7 @@ class TrainedShard:
 
     Args:
         states: by name, the parameters and buffers of all models, stacked, [models, *shape].
-        initial: the same before training.
+        initial: the same before training; nothing for models from elsewhere.
         table: of each model its seed, epochs, train_loss, test_loss and accuracy.
         test_losses: loss of every test example, [models, examples] float64.
     """
@@ -45,7 +42,7 @@ class TrainedShard:
     def save(
         self,
         checkpoint: str,
-        initial: str,
+        initial: str | None,
         table: str,
         test_losses: str,
         *,
@@ -57,7 +54,7 @@ class TrainedShard:
 
         Args:
             checkpoint: a safetensors file for the states; its metadata tell what it was made from, and how.
-            initial: the same for the initial states.
+            initial: the same for the initial states; None where there are none.
             table: a csv file.
             test_losses: a safetensors file.
             made_from: see `job.made_from`.
@@ -79,7 +76,7 @@ class TrainedShard:
         seeds = torch.tensor([row["seed"] for row in self.table])
         # One entry, since safetensors writes several in an order that changes from run to run.
         metadata = {"made_from": json.dumps({**made_from, **provenance})}
-        for states, path in ((self.states, checkpoint), (self.initial, initial)):
+        for states, path in ((self.states, checkpoint), (self.initial, initial))[: 2 if initial else 1]:
             save_file({"seeds": seeds, **{f"state.{name}": value for name, value in states.items()}}, path, metadata)
         save_file({"seeds": seeds, "test_losses": self.test_losses}, test_losses, {"labels": json.dumps(dict(labels))})
         rows = [{**labels, **row, **provenance} for row in self.table]
@@ -117,27 +114,22 @@ def train_shard(
         >>> [(row["seed"], row["epochs"]) for row in shard.table], shard.states["0.weight"].shape
         ([(4, 2), (7, 2)], torch.Size([2, 1, 1]))
     """
-    train_split, test_split = dataset.train.to(device), dataset.test.to(device)
+    on_device = Dataset(dataset.train.to(device), dataset.test.to(device))
     loss = plugins.resolve("losses", pool.loss, folder)
     initial, trained, rows, test_losses = {}, [], [], []
 
     def networks() -> Iterator[tuple[int, nn.Module]]:
         for seed, network in _checked_networks(pool, dataset, loss, seeds, folder):
-            initial[seed] = _state(network)
+            initial[seed] = network_state(network)
             yield seed, network.to(device)
 
-    for seed, network, epochs in _trained_networks(pool, networks(), train_split, loss, folder):
-        train_each, _ = evaluate(network, train_split, loss)
-        test_each, accuracy = evaluate(network, test_split, loss)
-        means = {"train_loss": train_each.mean().item(), "test_loss": test_each.mean().item()}
-        rows.append({"seed": seed, "epochs": epochs, **means, "accuracy": accuracy})
-        log.info("seed %d train_loss %.6g test_loss %.6g", seed, *means.values())
-        if not all(map(math.isfinite, means.values())):
-            log.warning("seed %d diverged: it counts in no tau", seed)
+    for seed, network, epochs in _trained_networks(pool, networks(), on_device.train, loss, folder):
+        scores, test_each = score(seed, network, on_device, loss)
+        rows.append({"seed": seed, "epochs": epochs, **scores})
         test_losses.append(test_each)
-        trained.append(_state(network))
+        trained.append(network_state(network))
     before = [initial[row["seed"]] for row in rows]
-    return TrainedShard(_stacked_states(trained), _stacked_states(before), rows, torch.stack(test_losses))
+    return TrainedShard(stacked_states(trained), stacked_states(before), rows, torch.stack(test_losses))
 
 
 def _checked_networks(pool, dataset, loss, seeds, folder) -> Iterator[tuple[int, nn.Module]]:
@@ -197,9 +189,21 @@ def _built(name: str, build: Callable, methods: tuple[str, ...], moved: Any) -> 
     return made
 
 
-def _state(network: nn.Module) -> States:
+def network_state(network: nn.Module) -> States:
+    """Return a copy of a network's parameters and buffers, on the CPU.
+
+    Example:
+        >>> network_state(nn.ReLU())
+        {}
+    """
     return {key: value.detach().clone().cpu().contiguous() for key, value in network.state_dict().items()}
 
 
-def _stacked_states(states: list[States]) -> States:
+def stacked_states(states: list[States]) -> States:
+    """Return the states of models stacked, [models, *shape].
+
+    Example:
+        >>> stacked_states([{"weight": torch.zeros(3)}] * 2)["weight"].shape
+        torch.Size([2, 3])
+    """
     return {key: torch.stack([state[key] for state in states]) for key in states[0]}
