@@ -50,6 +50,12 @@ def _parser() -> argparse.ArgumentParser:
     verify.set_defaults(run=_verify)
     schema = commands.add_parser("schema", help="print the JSON schema of a config, for editors")
     schema.set_defaults(run=_schema)
+    export = commands.add_parser("export", help="write a finished pool's models for other programs, and their table")
+    export.add_argument("pool", metavar="POOL", help="a pool's name, or PROTOCOL/POOL")
+    export.add_argument("--to", required=True, choices=("safetensors", "pytorch", "numpy"), help="the files' format")
+    export.add_argument("--out", metavar="DIR", help="for the files, new or empty; pools/PROTOCOL/POOL where not said")
+    export.add_argument("--configfile", nargs="+", default=[], metavar="CONFIG", help=f"laid over {BASE}")
+    export.set_defaults(run=_export)
     listed = commands.add_parser("plugins", help="list the plug-ins of a kind, the user's too")
     listed.add_argument("kind", choices=plugins.KINDS)
     listed.add_argument("--folder", default="plugins", help="the user's plug-ins")
@@ -82,6 +88,20 @@ def _schema(_: argparse.Namespace) -> None:
     from adaptive_sharpness.study.config.schema import json_schema
 
     print(json.dumps(json_schema(), indent=2))
+
+
+def _export(chosen: argparse.Namespace) -> None:
+    from adaptive_sharpness.study.config.reading import merged_files, read_settings
+    from adaptive_sharpness.study.exporting import export_pool, named_pool
+    from adaptive_sharpness.study.plan import Plan
+
+    study = read_settings(merged_files(dict.fromkeys([BASE, *chosen.configfile])))
+    protocol, pool = named_pool(study, chosen.pool)
+    plan = Plan(study, lambda rule: Path(f"workflow/scripts/{rule}.py"))
+    found = export_pool(plan, protocol, pool, chosen.to, chosen.out or f"pools/{protocol}/{pool}")
+    for seed in found.diverged:
+        print(f"pool {protocol}/{pool}: got weights of seed {seed} that are not finite: left out", file=sys.stderr)
+    print(found.block, end="")
 
 
 def _plugins(chosen: argparse.Namespace) -> None:

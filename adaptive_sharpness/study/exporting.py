@@ -1,0 +1,138 @@
+"""Write the models of a finished pool to files that other programs read, with a table to import them by."""
+
+import csv
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+
+from adaptive_sharpness.study.config.messages import unknown
+from adaptive_sharpness.study.config.model_table import NEEDED, OPTION, TAKEN
+from adaptive_sharpness.study.config.study import Study
+from adaptive_sharpness.study.importing.writers import write_models
+from adaptive_sharpness.study.measuring.checkpoint import read_states
+from adaptive_sharpness.study.outdated import Results
+from adaptive_sharpness.study.plan import Job, Plan
+from adaptive_sharpness.study.running import records
+
+MADE_BY = ("train", "import_models")
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What an export wrote.
+
+    Args:
+        block: of a config, with which the pool is imported.
+        diverged: seeds of models that were left out, since a weight is not finite.
+    """
+
+    block: str
+    diverged: list[int]
+
+
+def named_pool(study: Study, name: str) -> tuple[str, str]:
+    """Return the protocol and the name of a pool that a command names as POOL or PROTOCOL/POOL.
+
+    Raises:
+        ValueError: if there is none, or more than one.
+
+    Example:
+        >>> study = Study.model_construct(protocols={"report": {"gat": None}})
+        >>> named_pool(study, "gat"), named_pool(study, "report/gat")
+        (('report', 'gat'), ('report', 'gat'))
+    """
+    found = [each for each in study.pools_done() if name in (each[1], "/".join(each))]
+    if len(found) != 1:
+        raise ValueError(unknown("pool", name, ["/".join(each) for each in found or study.pools_done()]))
+    return found[0]
+
+
+def export_pool(plan: Plan, protocol: str, pool: str, form: str, folder: str) -> Exported:
+    """Write the models of a pool and their table.
+
+    Args:
+        plan: of the study that the pool belongs to.
+        protocol: the pool's.
+        pool: its name.
+        form: see `writers.FORMATS`.
+        folder: for the files, new or empty.
+
+    Raises:
+        ValueError: if the pool is not finished, its results are damaged or of other settings, or the folder is not
+            empty; one line.
+    """
+    jobs = _finished_jobs(plan, protocol, pool)
+    if Path(folder).exists() and not (Path(folder).is_dir() and not any(Path(folder).iterdir())):
+        raise ValueError(f"{folder}: got a folder with files in it, wanted a new one")
+    models = [model for job in jobs for model in _models(job, pool)]
+    kept = [(row, state) for row, state in models if all(torch.isfinite(value).all() for value in state.values())]
+    if not kept:
+        raise ValueError(f"pool {protocol}/{pool}: got no model with finite weights, wanted one")
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    places = write_models(form, folder, pool, (state for _, state in kept))
+    common = _common_options(jobs)
+    rows = [{**row, **place, **_own_options(row, common)} for (row, _), place in zip(kept, places, strict=True)]
+    table = Path(folder, f"{pool}.csv")
+    _write_table(table, rows)
+    seeds = {row["seed"] for row, _ in kept}
+    diverged = [int(row["seed"]) for row, _ in models if row["seed"] not in seeds]
+    return Exported(_block(plan, protocol, pool, common, table), diverged)
+
+
+def _finished_jobs(plan: Plan, protocol: str, pool: str) -> list[Job]:
+    """The jobs that made the pool's models, if all that they made is there, whole and current."""
+    results, found = Results(plan), []
+    for output, job in results.jobs.items():
+        labels = job.settings["labels"]
+        if job.rule in MADE_BY and (labels["protocol"], labels["pool"]) == (protocol, pool):
+            if not Path(output).exists():
+                raise ValueError(f"{output}: is missing, wanted a finished pool: call snakemake checkpoints")
+            for said in filter(None, (results.misfit(job.outputs[0]), *records.damaged([output]))):
+                raise ValueError(said)
+            found += [job] if output == job.outputs[0] else []
+    return found
+
+
+def _models(job: Job, pool: str) -> Iterator[tuple[Row, Mapping[str, torch.Tensor]]]:
+    """What is known of each model, as its table will say it, and its state."""
+    checkpoint, table = job.outputs[0], next(path for path in job.outputs if path.endswith(".csv"))
+    with open(table, newline="") as file:
+        rows = {int(row["seed"]): row for row in csv.DictReader(file)}
+    for seed, state in read_states(checkpoint):
+        known = {key: value for key, value in rows[seed].items() if key not in TAKEN}
+        yield {"id": f"{pool}-{seed:03d}", **known, "options": job.settings["pool"].get("options", {})}, state
+
+
+def _common_options(jobs: Sequence[Job]) -> dict[str, Any]:
+    """The options that all models of a pool have."""
+    first, *others = (job.settings["pool"].get("options", {}) for job in jobs)
+    return {key: value for key, value in first.items() if all(key in each and each[key] == value for each in others)}
+
+
+def _own_options(row: Row, common: Mapping[str, Any]) -> Row:
+    own = {key: value for key, value in row.pop("options").items() if key not in common}
+    return {f"{OPTION}{key}": value if isinstance(value, str) else json.dumps(value) for key, value in own.items()}
+
+
+def _write_table(path: Path, rows: Sequence[Row]) -> None:
+    columns = list(dict.fromkeys([*NEEDED, *(key for row in rows for key in row)]))
+    with open(path, "w", newline="") as file:
+        writer = csv.DictWriter(file, columns, restval="", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def _block(plan: Plan, protocol: str, pool: str, options: Mapping[str, Any], table: Path) -> str:
+    """The pool's block of a config, as YAML."""
+    said, hops = plan.pool(protocol, pool), plan.study.protocols[protocol][pool].hops
+    kept = {key: said[key] for key in ("dataset", "architecture", "loss")}
+    named = {"options": dict(options)} if options else {}
+    checkpoints = {"table": table.as_posix(), "sha256": records.sha256(table)}
+    block = {**kept, **named, **({"hops": hops} if hops else {}), "checkpoints": checkpoints}
+    return yaml.safe_dump({pool: block}, sort_keys=False, default_flow_style=None, width=200)
