@@ -57,11 +57,24 @@ def test_what_is_unsafe_is_found(source):
     assert unsafe(source)
 
 
+READERS = "adaptive_sharpness/study/importing/readers.py"  # of models, which call these with what makes them safe
+
+
 def test_nothing_that_runs_what_it_reads_is_called_but_the_unpickler_of_cora():
     found = {path.relative_to(ROOT).as_posix(): unsafe(path.read_text()) for path in PYTHON}
     assert {path: names for path, names in found.items() if names} == {
-        "adaptive_sharpness/datasets/cora.py": {"pickle.Unpickler"}
+        "adaptive_sharpness/datasets/cora.py": {"pickle.Unpickler"},
+        READERS: {"torch.load", "np.load"},
     }
+
+
+def test_models_from_elsewhere_are_read_as_tensors_alone():
+    """Each call says so itself; torch.load with weights_only is safe from torch 2.6 on, the oldest that is allowed."""
+    calls = [node for node in ast.walk(ast.parse((ROOT / READERS).read_text())) if isinstance(node, ast.Call)]
+    said = {(ast.unparse(call.func), each.arg, ast.unparse(each.value)) for call in calls for each in call.keywords}
+    assert {("torch.load", "weights_only", "True"), ("np.load", "allow_pickle", "False")} <= said
+    assert sum(ast.unparse(call.func) in ("torch.load", "np.load") for call in calls) == 2
+    assert '"torch>=2.6"' in (ROOT / "pyproject.toml").read_text()
 
 
 def test_a_name_becomes_a_module_at_the_door_alone():

@@ -129,7 +129,7 @@ def _rows(table: str, content: bytes) -> tuple[ModelRow, ...]:
         _require_header(table, header)
         rows = [_row(table, reader.line_num, number, said) for number, said in enumerate(reader)]
     except csv.Error as error:
-        raise ValueError(f"{table}, line {reader.line_num}: got no csv, {error}, wanted csv") from error
+        raise ValueError(f"{table}, line {reader.reader.line_num}: got no csv, {error}, wanted csv") from error
     if not 1 <= len(rows) <= MOST:
         raise ValueError(f"{table}: got {len(rows)} rows, wanted from 1 to {MOST}, a row a model")
     _require_distinct(table, rows)
@@ -169,7 +169,10 @@ def _row(table: str, line: int, number: int, said: Mapping[str | None, Any]) -> 
     if "seed" in said and seed is None:
         raise ValueError(f"{where}: seed: is missing, wanted it of every model, or no such column")
     file, position = _file(where, Path(table).parent, said["path"]), cell("row", "a whole number, at least 0", _whole)
+    layout = cell("layout_sha256", WANTED_HASH, _hash) or ""
     _require_row(where, file, position)
+    if layout and not file.endswith(".npy"):
+        raise ValueError(f"{where}: layout_sha256: got {short(layout)}, wanted none: {file} is no matrix")
     further = {key: value for key, value in said.items() if key not in KNOWN and value}
     return ModelRow(
         line=line,
@@ -178,7 +181,7 @@ def _row(table: str, line: int, number: int, said: Mapping[str | None, Any]) -> 
         sha256=cell("sha256", WANTED_HASH, _hash),
         seed=number if seed is None else seed,
         row=position,
-        layout_sha256=cell("layout_sha256", WANTED_HASH, _hash) or "",
+        layout_sha256=layout,
         losses={name: value for name in LOSSES if (value := cell(name, "a number", float)) is not None},
         options={key.removeprefix(OPTION): _value(further[key]) for key in further if key.startswith(OPTION)},
         columns={key: value for key, value in said.items() if key not in KNOWN},

@@ -47,7 +47,7 @@ def _safetensors(path: Path, row: int | None) -> dict[str, Tensor]:
                 return {name: file.get_tensor(name) for name in file.keys()}
             slices = {name: file.get_slice(name) for name in file.keys()}
             for name, each in slices.items():
-                _require_row(path, row, (each.get_shape() or [0])[0], f"{name} ")
+                _require_row(path, row, (each.get_shape() or [0])[0], name)
             return {name: each[row] for name, each in slices.items()}
     except (SafetensorError, OSError) as error:
         raise ValueError(f"{path}: cannot be read as safetensors: {_reason(error)}") from error
@@ -101,9 +101,9 @@ def _matrix(path: Path, row: int | None) -> dict[str, Tensor]:
     return {place.name: numbers[place.first : place.last + 1].reshape(place.shape) for place in places}
 
 
-def _require_row(path: Path, row: int, rows: int, name: str = "") -> None:
+def _require_row(path: Path, row: int, rows: int, name: str = "it") -> None:
     if row >= rows:
-        raise ValueError(f"{path}: got row {row}, wanted one below {rows}, all that {name}has")
+        raise ValueError(f"{path}: got row {row}, wanted one below {rows}, all that {name} has")
 
 
 def _reason(error: BaseException) -> str:

@@ -8,6 +8,7 @@ import pandas as pd
 
 from adaptive_sharpness.study.tables.models import KEYS, MEASUREMENT, headline_quantities, usable
 
+LABELS = ("protocol", "pool", "setting", "id")
 MODEL = ["protocol", "pool", "setting", "seed"]
 COLUMNS = [*MODEL, "measure", "rho", "quantity", "headline", "value", "standard_error", "base_loss", "max_loss"]
 
@@ -17,7 +18,7 @@ def runs_table(training: Iterable[str | Path], sharpness: Iterable[str | Path]) 
 
     Args:
         training: csv files with protocol, pool, setting, seed, epochs, train_loss, test_loss, accuracy, device and
-            versions.
+            versions; of models from elsewhere id and what else their table says in place of epochs.
         sharpness: parquet files with protocol, pool, setting, measure, rho, seed, batch, quantity, headline, value,
             base_loss, device and versions, and max_loss where the measure has one.
 
@@ -59,8 +60,8 @@ def runs_table(training: Iterable[str | Path], sharpness: Iterable[str | Path]) 
 
 def _read_training(path: str | Path) -> pd.DataFrame:
     """A shard's csv; its labels are texts, whatever they look like."""
-    labels = ["protocol", "pool", "setting"]
-    return pd.read_csv(path).assign(**pd.read_csv(path, usecols=labels, dtype=str, keep_default_na=False))
+    texts = pd.read_csv(path, usecols=lambda name: name in LABELS, dtype=str, keep_default_na=False)
+    return pd.read_csv(path).assign(**texts)
 
 
 def _per_model(batches: pd.DataFrame) -> pd.DataFrame:
