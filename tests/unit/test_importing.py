@@ -1,28 +1,39 @@
 """Models that were trained elsewhere: read in each format, or refused in one line; and back to the bit."""
 
+import csv
+import json
 import math
 import pickle
+import re
+from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+import yaml
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from adaptive_sharpness import cli
 from adaptive_sharpness.datasets import Dataset, Rows
-from adaptive_sharpness.study.config.model_table import ModelRow
+from adaptive_sharpness.study.config.model_table import ENDINGS, KNOWN, ModelRow
 from adaptive_sharpness.study.config.pools import PoolSettings
-from adaptive_sharpness.study.importing.fitting import fitted_state
-from adaptive_sharpness.study.importing.layout import layout_of, read_layout, write_layout
+from adaptive_sharpness.study.config.reading import merged, plain_config, read_settings
+from adaptive_sharpness.study.config.study import Study
+from adaptive_sharpness.study.exporting import named_pool
+from adaptive_sharpness.study.importing.fitting import PREFIXES, fitted_state
+from adaptive_sharpness.study.importing.layout import COLUMNS, layout_of, read_layout, write_layout
 from adaptive_sharpness.study.importing.readers import WRAPPERS, read_state
 from adaptive_sharpness.study.importing.shard import import_shard
 from adaptive_sharpness.study.importing.writers import FORMATS, write_models
+from adaptive_sharpness.study.plan import Plan
 from adaptive_sharpness.study.running.records import sha256
 from adaptive_sharpness.study.tables.runs import _read_training
 from adaptive_sharpness.study.training.networks import build_network
 from adaptive_sharpness.study.training.shard import train_shard
 
+ROOT = Path(__file__).parents[2]
 CPU = torch.device("cpu")
 FCNN = {"architecture": "fcnn", "options": {"widths": [3, 2]}, "loss": "cross_entropy", "dataset": "made"}
 CONVOLUTIONS = """from torch import nn
@@ -376,3 +387,62 @@ def test_an_accuracy_of_a_regression_is_refused():
 def test_a_network_that_does_not_fit_the_data_is_refused():
     with pytest.raises(ValueError, match=r"^architecture fcnn: cannot be applied to the data set"):
         import_shard(pool(), [row(saved())], examples((4,), 2), CPU)
+
+
+# The page
+
+
+PAGE = (ROOT / "docs/extending.md").read_text(encoding="utf-8").split("\n## Models trained elsewhere\n")[1]
+
+
+def test_the_pages_pool_is_imported_as_the_page_says(config, dataset, tmp_path):
+    """With the hashes in place of how to find them."""
+    (tmp_path / "config").symlink_to(ROOT / "config")
+    table, block = (re.search(rf"```{kind}\n(.*?)```", PAGE, re.DOTALL)[1] for kind in ("text", "yaml"))
+    Path("pools/more").mkdir(parents=True)
+    for row in csv.DictReader(table.splitlines()):
+        network = build_network("fcnn", {"widths": json.loads(row["options.widths"])})
+        write = save_file if row["path"].endswith("safetensors") else torch.save
+        write(network.state_dict(), f"pools/{row['path']}")
+        table = table.replace(f"<the output of sha256sum {row['path']}>", sha256(f"pools/{row['path']}"))
+    Path("pools/theirs.csv").write_text(table)
+    said = block.replace("<the output of sha256sum pools/theirs.csv>", sha256("pools/theirs.csv"))
+    plan = Plan(read_settings(merged(deepcopy(config), plain_config(yaml.safe_load(said)))), lambda rule: ROOT / rule)
+    found = [
+        import_shard(
+            PoolSettings.model_validate(plan.pool(**shard)),
+            [ModelRow(line=0, **row) for row in plan.rows(**shard)],
+            dataset("abalone"),
+            CPU,
+        ).table
+        for shard in plan.shards
+    ]
+    assert [[row["id"] for row in rows] for rows in found] == [["first", "second"], ["third"]]
+    assert [row["lr"] for rows in found for row in rows] == ["0.1", "0.2", "0.2"]
+
+
+def test_the_page_names_all_columns_formats_and_wrappers():
+    named = set(re.findall(r"`([^`]+)`", PAGE))
+    assert {*KNOWN, *ENDINGS, *PREFIXES, *WRAPPERS, ",".join(COLUMNS)} <= named
+    assert all(form in PAGE for form in FORMATS)
+
+
+def test_the_command_names_all_formats(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["export", "--help"])
+    assert f"{{{','.join(FORMATS)}}}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("pool", ["fcn", "report/fcn"])
+def test_a_pool_that_there_is_not_is_not_exported(pool, tmp_path, capsys):
+    (tmp_path / "config").symlink_to(ROOT / "config")
+    assert cli.main(["export", pool, "--to", "numpy"]) == 2
+    wanted = "wanted one of report/fcnn, report/lenet5, report/gat"
+    assert capsys.readouterr().err.startswith(f"pool: got {pool!r}, {wanted}")
+
+
+def test_a_pool_of_two_protocols_is_named_with_one():
+    study = Study.model_construct(protocols={"report": {"gat": None}, "other": {"gat": None}})
+    assert named_pool(study, "other/gat") == ("other", "gat")
+    with pytest.raises(ValueError, match=r"^pool: got 'gat', wanted one of report/gat, other/gat"):
+        named_pool(study, "gat")

@@ -18,7 +18,7 @@ def runs_table(training: Iterable[str | Path], sharpness: Iterable[str | Path]) 
 
     Args:
         training: csv files with protocol, pool, setting, seed, epochs, train_loss, test_loss, accuracy, device and
-            versions; of models from elsewhere id and what else their table says in place of epochs.
+            versions; of models from elsewhere id and what else their table says.
         sharpness: parquet files with protocol, pool, setting, measure, rho, seed, batch, quantity, headline, value,
             base_loss, device and versions, and max_loss where the measure has one.
 
