@@ -1,7 +1,6 @@
 """Write the models of a finished pool to files that other programs read, with a table to import them by."""
 
 import csv
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ import torch
 import yaml
 
 from adaptive_sharpness.study.config.messages import unknown
-from adaptive_sharpness.study.config.model_table import NEEDED, OPTION, TAKEN
+from adaptive_sharpness.study.config.model_table import NEEDED, OPTION, TAKEN, option_cell
 from adaptive_sharpness.study.config.study import Study
 from adaptive_sharpness.study.importing.writers import write_models
 from adaptive_sharpness.study.measuring.checkpoint import read_states
@@ -70,14 +69,14 @@ def export_pool(plan: Plan, protocol: str, pool: str, form: str, folder: str) ->
     jobs = _finished_jobs(plan, protocol, pool)
     if Path(folder).exists() and not (Path(folder).is_dir() and not any(Path(folder).iterdir())):
         raise ValueError(f"{folder}: got a folder with files in it, wanted a new one")
-    models = [model for job in jobs for model in _models(job, pool)]
+    common = _common_options(jobs)
+    models = [model for job in jobs for model in _models(job, pool, common)]
     kept = [(row, state) for row, state in models if all(torch.isfinite(value).all() for value in state.values())]
     if not kept:
         raise ValueError(f"pool {protocol}/{pool}: got no model with finite weights, wanted one")
     Path(folder).mkdir(parents=True, exist_ok=True)
     places = write_models(form, folder, pool, (state for _, state in kept))
-    common = _common_options(jobs)
-    rows = [{**row, **place, **_own_options(row, common)} for (row, _), place in zip(kept, places, strict=True)]
+    rows = [{**row, **place} for (row, _), place in zip(kept, places, strict=True)]
     table = Path(folder, f"{pool}.csv")
     _write_table(table, rows)
     seeds = {row["seed"] for row, _ in kept}
@@ -99,14 +98,14 @@ def _finished_jobs(plan: Plan, protocol: str, pool: str) -> list[Job]:
     return found
 
 
-def _models(job: Job, pool: str) -> Iterator[tuple[Row, Mapping[str, torch.Tensor]]]:
+def _models(job: Job, pool: str, common: Mapping[str, Any]) -> Iterator[tuple[Row, Mapping[str, torch.Tensor]]]:
     """What is known of each model, as its table will say it, and its state."""
     checkpoint, table = job.outputs[0], next(path for path in job.outputs if path.endswith(".csv"))
     with open(table, newline="") as file:
         rows = {int(row["seed"]): row for row in csv.DictReader(file)}
     for seed, state in read_states(checkpoint):
         known = {key: value for key, value in rows[seed].items() if key not in TAKEN}
-        yield {"id": f"{pool}-{seed:03d}", **known, "options": job.settings["pool"].get("options", {})}, state
+        yield {"id": f"{pool}-{seed:03d}", **known, **_own_options(job, common)}, state
 
 
 def _common_options(jobs: Sequence[Job]) -> dict[str, Any]:
@@ -115,9 +114,10 @@ def _common_options(jobs: Sequence[Job]) -> dict[str, Any]:
     return {key: value for key, value in first.items() if all(key in each and each[key] == value for each in others)}
 
 
-def _own_options(row: Row, common: Mapping[str, Any]) -> Row:
-    own = {key: value for key, value in row.pop("options").items() if key not in common}
-    return {f"{OPTION}{key}": value if isinstance(value, str) else json.dumps(value) for key, value in own.items()}
+def _own_options(job: Job, common: Mapping[str, Any]) -> Row:
+    """What the models of a job have and others have not, as cells of a table."""
+    own = {key: value for key, value in job.settings["pool"].get("options", {}).items() if key not in common}
+    return {f"{OPTION}{key}": option_cell(value) for key, value in own.items()}
 
 
 def _write_table(path: Path, rows: Sequence[Row]) -> None:

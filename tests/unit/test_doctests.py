@@ -26,6 +26,7 @@ WHOLE_JOB = "a whole job, which reads the files of those before it"
 NO_ANSWER = "what it gives is the machine's, or it changes the process alone"
 NO_EXAMPLE = {  # functions of the study without an example, and why
     "config.messages": {"line": IS_HASHED},
+    "exporting": {"export_pool": "reads a finished pool: its config and its results"},
     "fetching.stage": {"prepare": WHOLE_JOB},
     "importing.stage": {"import_models": WHOLE_JOB},
     "measuring.stage": {"measure": WHOLE_JOB},

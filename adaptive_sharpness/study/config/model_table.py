@@ -183,7 +183,7 @@ def _row(table: str, line: int, number: int, said: Mapping[str | None, Any]) -> 
         row=position,
         layout_sha256=layout,
         losses={name: value for name in LOSSES if (value := cell(name, "a number", float)) is not None},
-        options={key.removeprefix(OPTION): _value(further[key]) for key in further if key.startswith(OPTION)},
+        options={key.removeprefix(OPTION): option_value(further[key]) for key in further if key.startswith(OPTION)},
         columns={key: value for key, value in said.items() if key not in KNOWN},
     )
 
@@ -239,13 +239,28 @@ def _printable(text: str) -> str:
     return text
 
 
-def _value(text: str) -> Any:
-    """A number, true, false or a list where the text spells one, else the text."""
+def option_value(text: str) -> Any:
+    """Return what a cell says of an option: what it spells in JSON, or else the text itself.
+
+    Example:
+        >>> option_value("[10, 64, 1]"), option_value("ReLU"), option_value('"1"')
+        ([10, 64, 1], 'ReLU', '1')
+    """
     with suppress(ValueError):
         value = json.loads(text)
         if not isinstance(value, float) or math.isfinite(value):
             return value
     return text
+
+
+def option_cell(value: Any) -> str:
+    """Return the cell that says so of an option.
+
+    Example:
+        >>> option_cell([10, 64, 1]), option_cell("ReLU"), option_cell("1")
+        ('[10, 64, 1]', 'ReLU', '"1"')
+    """
+    return value if isinstance(value, str) and value and option_value(value) == value else json.dumps(value)
 
 
 def ranges(rows: Sequence[ModelRow], size: int) -> Iterator[tuple[int, int]]:
