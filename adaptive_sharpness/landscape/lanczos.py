@@ -133,7 +133,7 @@ def _orthogonal(vector: Tensor, basis: list[Tensor]) -> Tensor:
     """The vector less its parts along the basis, in place; once more for what rounding left."""
     for _ in range(2):
         for q in basis:
-            vector.sub_(q * torch.dot(q, vector))
+            vector.sub_(q, alpha=float(torch.dot(q, vector)))
     return vector
 
 

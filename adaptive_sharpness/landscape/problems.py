@@ -173,6 +173,8 @@ class Problems:
         self._objectives = [Objective(each, loss, **how) for each in models]
         self._names, *_ = [_perturbed(each, perturb) for each in models]
         self._states = _stack(models) if states is None else _checked(models[0], states)
+        if self._stacked == 1:
+            self._states = {name: _channels_last(value) for name, value in self._states.items()}
         self._count = len(next(iter(self._states.values())))
         self._batches = _listed(batches, self._states[self._names[0]])
         self._scale = scales.of_models({name: self._states[name] for name in self._names}, scale)
@@ -420,6 +422,13 @@ def _stack(models: Sequence[nn.Module]) -> Parameters:
     if len(states) == 1:  # a view
         return {name: value[None] for name, value in states[0].items()}
     return {name: torch.stack([state[name] for state in states]) for name in states[0]}
+
+
+def _channels_last(value: Tensor) -> Tensor:
+    """Kernels of several models in the order in which one model's convolutions are fast, see `objective`."""
+    if value.dim() != 5:
+        return value
+    return value.permute(0, 1, 3, 4, 2).clone(memory_format=torch.contiguous_format).permute(0, 1, 4, 2, 3)
 
 
 def _checked(network: nn.Module, states: Mapping[str, Tensor]) -> Parameters:
