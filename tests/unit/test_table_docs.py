@@ -22,7 +22,7 @@ PUBLISHED = {
     "replicates.csv": HAMMOUD / "ladder",
     "prediction.csv": HAMMOUD / "ladder",
 }
-PAGES = ("measures", "statistics", "results", "replication")
+PAGES = ("networks", "measures", "statistics", "results", "replication")
 TABLES = SimpleNamespace(**runpy.run_path(str(ROOT / "docs/tables.py")))
 
 
