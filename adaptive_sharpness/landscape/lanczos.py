@@ -106,8 +106,8 @@ def lanczos(
         [1.0, 2.0, 4.0]
     """
     draw = torch.Generator().manual_seed(0)  # of what comes after a span that the matrix does not leave
-    basis, diagonal, beside, rest = [start / _length(start)], [], [], 0.0
-    for step in range(1, steps + 1):
+    basis, diagonal, beside = [start / _length(start)], [], []
+    while True:
         ahead = product(basis[-1])
         diagonal.append(float(torch.dot(basis[-1], ahead)))
         rest = _length(_orthogonal(ahead, basis))
@@ -116,11 +116,10 @@ def lanczos(
             rest, known = 0.0, _solved(diagonal, beside, 0.0, basis)
             ahead = torch.randn(len(start), generator=draw, dtype=torch.float64).to(start)
             _orthogonal(ahead, basis)
-        if step == steps or until(known):
+        if len(basis) == steps or until(known):
             return known
         beside.append(rest)
         basis.append(ahead / _length(ahead))
-    raise AssertionError("unreachable")
 
 
 def _solved(diagonal: list[float], beside: list[float], rest: float, basis: list[Tensor]) -> Tridiagonal:
