@@ -189,6 +189,7 @@ def hessian(
     size = sum(shape.numel() for shape in problems.perturbed.values())
     if eigenvalues > size:
         raise ValueError(f"eigenvalues: got {eigenvalues}, wanted at most {size}, as many as there are weights")
+    ranks = ["lambda_max", *(f"lambda_{rank}" for rank in range(2, eigenvalues + 1))]
 
     def solution(chunk: Chunk) -> dict[str, Tensor]:
         base = chunk.base_loss()
@@ -203,11 +204,9 @@ def hessian(
             known |= {f"vector.{name}": torch.stack([one[name] for one in each], dim=1) for name in each[0]}
         if density:
             known |= _density(chunk, product, seed, vectors, min(density, size))
-        return {**known, "values": values[None]}
+        return {**known, **{rank: value[None] for rank, value in zip(ranks, values, strict=True)}}
 
     found = problems.solve(solution)
-    values = found["values"].double()
-    more = {f"lambda_{position + 1}": values[..., position] for position in range(1, eigenvalues)}
     of_vectors = {name.removeprefix("vector."): found[name] for name in found if name.startswith("vector.")}
     blocks = {}
     if groups is not None:
@@ -216,11 +215,11 @@ def hessian(
         for group, names in _groups(problems.perturbed, groups).items():
             blocks[group] = again(**same, **of_loss, states=states, seed=seed, perturb=names.__contains__)
     return Curvature(
-        per_batch=values[..., 0],
+        per_batch=found["lambda_max"],
         base_loss=found["base_loss"],
-        further={"trace": found["trace"], **more},
+        further={"trace": found["trace"], **{rank: found[rank] for rank in ranks[1:]}},
         errors={"trace": found["error"]},
-        eigenvalues=values,
+        eigenvalues=torch.stack([found[rank] for rank in ranks], dim=-1),
         eigenvectors=of_vectors or None,
         density=Density(found["nodes"], found["weights"], size) if density else None,
         groups=blocks or None,
