@@ -15,7 +15,7 @@ from adaptive_sharpness.landscape.lanczos import lanczos, largest
 from adaptive_sharpness.landscape.objective import Parameters
 from adaptive_sharpness.landscape.problems import Chunk, Problems
 from adaptive_sharpness.landscape.products import ScaledHessian, flat
-from adaptive_sharpness.landscape.progress import Callback
+from adaptive_sharpness.landscape.progress import Callback, until_interrupted
 from adaptive_sharpness.landscape.scales import Scale
 from adaptive_sharpness.measures._measured import Measured
 
@@ -209,11 +209,12 @@ def hessian(
     found = problems.solve(solution)
     of_vectors = {name.removeprefix("vector."): found[name] for name in found if name.startswith("vector.")}
     blocks = {}
-    if groups is not None:
+    if groups is not None and not found["trace"].isnan().any():  # else interrupted
         again = partial(hessian, model, loss, problems.first(), eigenvalues=eigenvalues, eigenvectors=eigenvectors)
         same = {"vectors": vectors, "trace_error": trace_error, "density": density, "tolerance": tolerance}
-        for group, names in _groups(problems.perturbed, groups).items():
-            blocks[group] = again(**same, **of_loss, states=states, seed=seed, perturb=names.__contains__)
+        with until_interrupted(progress):
+            for group, names in _groups(problems.perturbed, groups).items():
+                blocks[group] = again(**same, **of_loss, states=states, seed=seed, perturb=names.__contains__)
     return Curvature(
         per_batch=found["lambda_max"],
         base_loss=found["base_loss"],

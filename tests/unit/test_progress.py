@@ -175,6 +175,45 @@ def test_an_interrupt_is_an_error_without_a_bar_and_where_nothing_is_finished(me
     _assert_same(before, _user(models, batches))
 
 
+FOLLOWED = {
+    "worst_case": partial(worst_case, rho=0.05, steps=2, convergence=2),
+    "hessian": partial(hessian, vectors=1, groups="layer", perturb=lambda name: "bias" in name),
+}
+
+
+def _followed(found: Measured) -> list[bool]:
+    """Which parts of what follows the measuring proper there are."""
+    if hasattr(found, "groups"):
+        return [name in (found.groups or {}) for name in ("0", "2")]
+    return (~found.gain_from_doubling.isnan()).all(0).tolist()
+
+
+@pytest.mark.parametrize("kind", FOLLOWED)
+def test_an_interrupt_ends_what_would_follow_and_in_what_follows_it_leaves_what_is_finished(kind):
+    """Groups of parameters, or the gain from doubling the steps."""
+    measure, (models, batches) = FOLLOWED[kind], _case()
+    before = _user(models, batches)
+    told, loss = _Stop(0), Interrupted(functional.cross_entropy)
+    whole = measure(models, loss, batches)
+    assert _followed(whole)[:2] == [True, True]
+    calls, loss = loss.calls, Interrupted(functional.cross_entropy)
+    with pytest.warns(UserWarning, match=r"^interrupted: the values of what is not finished are nan$") as seen:
+        found = measure(models, loss, batches, progress=True, callback=_Stop(3))
+    assert len(seen) == 1
+    assert loss.calls < calls / 2
+    assert not any(_followed(found))
+    late = Interrupted(functional.cross_entropy, calls - 1, KeyboardInterrupt)
+    with pytest.warns(UserWarning, match=r"^interrupted: what is not finished is nan, or left out$") as seen:
+        found = measure(models, late, batches, progress=True, callback=told)
+    assert [warning.filename for warning in seen] == [__file__]
+    assert len(told.told) == 6
+    assert _followed(found)[:2] == [kind == "hessian", False]
+    assert all(_equal(value, whole.quantities[name]) for name, value in found.quantities.items())
+    with pytest.raises(KeyboardInterrupt):
+        measure(models, Interrupted(functional.cross_entropy, calls - 1, KeyboardInterrupt), batches)
+    _assert_same(before, _user(models, batches))
+
+
 @pytest.mark.filterwarnings("error")
 def test_an_error_of_the_callback_is_nobody_elses(measure):
     models, batches = _case()
