@@ -188,7 +188,7 @@ class Problems:
                     f"model {position}: got another loss from it than from model 0 with its parameters, "
                     f"wanted one architecture"
                 )
-        self._mean = not self._in_parts or is_mean(self._objectives[0], state, self._batches[0], self._micro_batch)
+        self._mean = not self._in_parts or is_mean(self._objectives[0], state, self._batches, self._micro_batch)
 
     @property
     def shape(self) -> tuple[int, int]:
