@@ -20,7 +20,7 @@ def read_runs(source: str) -> pd.DataFrame:
         The table, its columns named by text.
 
     Raises:
-        ValueError: if it cannot be read, has no rows, or two columns of one name.
+        ValueError: if it cannot be read or has no rows.
 
     Example:
         >>> _ = Path("runs.csv").write_text("lr,loss\\n0.1,2\\n0.2,3\\n")
@@ -35,7 +35,9 @@ def read_runs(source: str) -> pd.DataFrame:
     except (ValueError, UnicodeError) as error:  # the parsers' own errors are of these kinds
         said = " ".join(str(error).split()).rstrip(".")
         raise ValueError(f"{source}: got what cannot be read ({said}), wanted a csv or parquet file") from None
-    return _checked(table.rename(columns=str), source)
+    if table.empty:
+        raise ValueError(f"{source}: got a table without rows, wanted a row a run")
+    return table.rename(columns=str)
 
 
 def _parsed(content: bytes, source: str) -> pd.DataFrame:
@@ -43,12 +45,3 @@ def _parsed(content: bytes, source: str) -> pd.DataFrame:
         return pd.read_parquet(io.BytesIO(content))
     compression = "gzip" if source.endswith(".gz") else None
     return pd.read_csv(io.BytesIO(content), compression=compression)
-
-
-def _checked(table: pd.DataFrame, source: str) -> pd.DataFrame:
-    twice = table.columns[table.columns.duplicated()]
-    if len(twice):
-        raise ValueError(f"{source}: got two columns {twice[0]!r}, wanted columns of different names")
-    if table.empty:
-        raise ValueError(f"{source}: got a table without rows, wanted a row a run")
-    return table

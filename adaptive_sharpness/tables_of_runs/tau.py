@@ -106,7 +106,7 @@ def _why_no_test(tau: float, interval: Interval, clusters: int, drawn: np.ndarra
         return TOO_MANY if clusters > LARGEST else "no two clusters can be exchanged: each has its own number of rows"
     if not math.isnan(interval.low):
         return ""
-    return "no interval: tau is 1 or -1" if abs(tau) > 1 - 1e-9 else "no interval: too few clusters"
+    return "no interval: tau is 1 or -1" if abs(tau) > 1 - 1e-9 else "no interval: too few rows"
 
 
 def _partial(mu: np.ndarray, g: np.ndarray, z: np.ndarray, clusters: np.ndarray, independent: bool) -> dict:
