@@ -3,19 +3,10 @@
 from collections.abc import Iterator
 
 from adaptive_sharpness.stats import granulated
-from adaptive_sharpness.tables_of_runs.comparisons import ALL_AXES, NO_AXES, Comparison
+from adaptive_sharpness.tables_of_runs.comparisons import ALL_AXES, MOST_PAIRS, NO_AXES, TOO_MANY_PAIRS, Comparison
 
 COLUMNS = (
-    "measure",
-    "target",
-    "axis",
-    "psi",
-    "psi_low",
-    "psi_high",
-    "p",
-    "cells",
-    "cells_without",
-    "settings",
+    *("measure", "target", "axis", "psi", "psi_low", "psi_high", "p", "cells", "cells_without", "settings", "draws"),
     "reason",
 )
 
@@ -25,7 +16,7 @@ def rows(each: Comparison, draws: int, seed: int) -> Iterator[dict]:
 
     Args:
         each: a comparison.
-        draws: exchanges.
+        draws: exchanges at most.
         seed: of the exchanges.
 
     Returns:
@@ -41,9 +32,10 @@ def rows(each: Comparison, draws: int, seed: int) -> Iterator[dict]:
         >>> [(row["axis"], row["psi"]) for row in rows(found, 9, 0)]
         [('all', 0.5), ('lr', 1.0), ('wd', 0.0)]
     """
-    if not each.axes:
-        yield {"axis": ALL_AXES, "reason": NO_AXES}
+    if not each.axes or each.pairs > MOST_PAIRS:
+        yield {"axis": ALL_AXES, "reason": TOO_MANY_PAIRS if each.axes else NO_AXES}
         return
+    draws = each.fitting(draws)
     found = granulated(each.mu, each.g, each.axes, clusters=each.named_clusters, seed=seed, permutations=draws)
     for axis, one in {ALL_AXES: found, **found.by_axis}.items():
         low, high = one.confidence_interval()
@@ -51,5 +43,5 @@ def rows(each: Comparison, draws: int, seed: int) -> Iterator[dict]:
         yield {
             **{"axis": axis, "psi": one.statistic, "psi_low": low, "psi_high": high, "p": one.pvalue},
             **{"cells": sum(part.cells for part in cells), "cells_without": sum(part.cells_without for part in cells)},
-            **{"settings": found.n, "reason": one.reason},
+            **{"settings": found.n, "draws": draws, "reason": one.reason},
         }

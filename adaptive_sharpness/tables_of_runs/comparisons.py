@@ -11,6 +11,9 @@ from adaptive_sharpness.tables_of_runs.columns import Question
 
 ALL_AXES = "all"  # in the column axis of a table
 NO_AXES = "no hyper-parameters: name them with --vary"
+MOST_PAIRS = 2**20  # of settings that differ in one hyper-parameter
+MOST_SIGNS = 2**27  # of such pairs times draws: seconds
+TOO_MANY_PAIRS = f"more than {MOST_PAIRS:,} pairs of settings differ in one hyper-parameter alone"
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,6 +66,34 @@ class Comparison:
         """
         clusters = self.clusters[self.used]
         return len(np.unique(clusters)) == len(clusters)
+
+    @property
+    def pairs(self) -> int:
+        """How many pairs of settings differ in one hyper-parameter alone.
+
+        Example:
+            >>> table = pd.DataFrame({"sharpness": [1.0, 2.0, 3.0], "loss": [2.0, 3.0, 4.0], "lr": [0.1, 0.2, 0.3]})
+            >>> [each.pairs for each in comparisons(table, Question(("sharpness",), ("loss",), vary=("lr",)))]
+            [3]
+        """
+        levels = np.unique(np.array(list(self.axes.values()))[:, self.used], axis=1)
+        cells = [
+            np.unique(np.delete(levels, axis, axis=0), axis=1, return_counts=True)[1] for axis in range(len(levels))
+        ]
+        return int(sum((sizes * (sizes - 1) // 2).sum() for sizes in cells))
+
+    def fitting(self, draws: int) -> int:
+        """Return how many exchanges of settings take seconds, at least 1.
+
+        Args:
+            draws: as many at most.
+
+        Example:
+            >>> table = pd.DataFrame({"sharpness": [1.0, 2.0, 3.0], "loss": [2.0, 3.0, 4.0], "lr": [0.1, 0.2, 0.3]})
+            >>> [each.fitting(999) for each in comparisons(table, Question(("sharpness",), ("loss",), vary=("lr",)))]
+            [999]
+        """
+        return max(min(draws, MOST_SIGNS // max(self.pairs, 1)), 1)
 
 
 def labelled(table: pd.DataFrame, question: Question) -> tuple[pd.DataFrame, list[str]]:

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 
 from adaptive_sharpness.stats import sign_error
-from adaptive_sharpness.tables_of_runs.comparisons import ALL_AXES, NO_AXES, Comparison
+from adaptive_sharpness.tables_of_runs.comparisons import ALL_AXES, MOST_PAIRS, NO_AXES, TOO_MANY_PAIRS, Comparison
 
 COLUMNS = (
     *("measure", "target", "axis", "mean", "mean_low", "mean_high", "p", "percentile_90", "percentile_90_expected"),
-    *("maximum", "maximum_expected", "maximum_p", "environments", "left_out", "settings", "reason"),
+    *("maximum", "maximum_expected", "maximum_p", "environments", "left_out", "settings", "draws", "reason"),
 )
 
 
@@ -16,7 +16,7 @@ def rows(each: Comparison, draws: int, seed: int) -> Iterator[dict]:
 
     Args:
         each: a comparison.
-        draws: exchanges.
+        draws: exchanges at most.
         seed: of the exchanges.
 
     Returns:
@@ -31,9 +31,10 @@ def rows(each: Comparison, draws: int, seed: int) -> Iterator[dict]:
         >>> [(row["axis"], round(row["mean"], 3), row["maximum"]) for row in rows(found, 9, 0)]
         [('all', 0.333, 1.0), ('lr', 0.333, 1.0)]
     """
-    if not each.axes:
-        yield {"axis": ALL_AXES, "reason": NO_AXES}
+    if not each.axes or each.pairs > MOST_PAIRS:
+        yield {"axis": ALL_AXES, "reason": TOO_MANY_PAIRS if each.axes else NO_AXES}
         return
+    draws = each.fitting(draws)
     found = sign_error(each.mu, each.g, each.axes, clusters=each.named_clusters, seed=seed, permutations=draws)
     for axis, one in {ALL_AXES: found, **found.by_axis}.items():
         low, high = one.confidence_interval()
@@ -42,5 +43,5 @@ def rows(each: Comparison, draws: int, seed: int) -> Iterator[dict]:
             **{"percentile_90": one.percentile_90, "percentile_90_expected": one.percentile_90_expected},
             **{"maximum": one.maximum, "maximum_expected": one.maximum_expected, "maximum_p": one.maximum_pvalue},
             **{"environments": one.environments, "left_out": one.left_out},
-            **{"settings": found.n, "reason": one.reason},
+            **{"settings": found.n, "draws": draws, "reason": one.reason},
         }

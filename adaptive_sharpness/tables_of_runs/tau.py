@@ -82,7 +82,7 @@ def _row(each: Comparison, drawn: np.ndarray | None, draws: int, seed: int) -> d
         **_association(mu, g, clusters, drawn),
     }
     if count < len(mu):
-        both = within_between(mu, g, each.settings[each.used], seed=seed, permutations=draws)
+        both = within_between(each.mu, each.g, each.settings, seed=seed, permutations=draws)
         (within, between), (p_within, p_between) = both.statistic, both.pvalue
         found |= {"tau_within": within, "p_within": p_within, "tau_between": between, "p_between": p_between}
     return found | ({} if each.given is None else _partial(mu, g, each.given[each.used], clusters, drawn is None))

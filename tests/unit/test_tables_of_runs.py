@@ -302,10 +302,20 @@ def test_a_table_too_large_for_pairs_still_has_a_tau():
     assert row["tau_high"] == pytest.approx(math.tanh(math.atanh(tau.statistic) + half), abs=1e-6)
     assert pd.isna(row["p_max_t"])
     assert answers.information["reason"][0] == "more than 4,096 settings"
+    too_many = "more than 1,048,576 pairs of settings differ in one hyper-parameter alone"
+    assert answers.axes["reason"][0] == answers.sign_errors["reason"][0] == too_many
     twice = pd.concat([found, found])
     row = answered(twice, *ASKED, "--clusters", "id", "--draws", "9").tau.iloc[0]
     assert row["reason"] == "more than 4,096 clusters: neither interval nor p"
     assert row[["p", "tau_low"]].isna().all()
+
+
+def test_exchanges_are_as_many_as_take_seconds():
+    rng = np.random.default_rng(0)
+    found = pd.DataFrame(rng.normal(size=(1000, 2)), columns=["mu", "g"]).assign(id=range(1000))
+    answers = answered(found, *ASKED, "--vary", "id", "--draws", "999")
+    assert answers.axes["draws"].tolist() == answers.sign_errors["draws"].tolist() == [2**27 // (1000 * 999 // 2)] * 2
+    assert answers.information["draws"].item() == 99
 
 
 def test_rows_without_a_value_are_left_out_and_counted():
