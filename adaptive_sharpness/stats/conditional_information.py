@@ -7,7 +7,7 @@ from itertools import combinations
 
 import numpy as np
 
-from adaptive_sharpness.stats.bits import Columns, Order, ordered
+from adaptive_sharpness.stats.bits import Columns, Memory, Order, ordered
 from adaptive_sharpness.stats.exchange import exchangeable, of_clusters, one_sided
 from adaptive_sharpness.stats.grid import Grid, joint
 from adaptive_sharpness.stats.randomness import stream
@@ -147,7 +147,8 @@ class GivenSets:
         # Where each setting has levels of its own, each pair is alone in its cell: no entropy, and nothing to count.
         shared = [given for given in self.given if exchangeable(groups[given])]
         largest = [given for given in shared if not any(set(given) < set(other) for other in shared)]
-        self._parts = [_Part(groups, g, each, _held_first(each, largest, shared)) for each in largest]
+        order, memory = ordered(g), Memory()
+        self._parts = [_Part(groups, order, each, _held_first(each, largest, shared), memory) for each in largest]
         of_set = [given for part in self._parts for given in part.given]
         pairs, g_above = (
             self._cells([part.pairs for part in self._parts]),
@@ -195,16 +196,16 @@ class _Part:
     A smaller set belongs to the first of the largest sets that holds it.
     """
 
-    def __init__(self, groups: dict[tuple, np.ndarray], g: np.ndarray, largest: tuple[int, ...], given: list[tuple]):
-        self.columns = Columns(groups[largest])
+    def __init__(self, groups: dict[tuple, np.ndarray], g: Order, largest: tuple, given: list[tuple], memory: Memory):
+        self.columns = Columns(groups[largest], memory)
         order, starts = self.columns.order, self.columns.starts
         sizes = np.diff(np.append(starts, len(order)))
         self.pairs = np.outer(sizes, sizes) - np.diag(sizes)
         self.given = given
         # Which groups of the largest set make up each group of a smaller one; none for the largest itself.
         self._members = [None if each == largest else _indicator(groups[each][order[starts]]) for each in given]
-        self._g = self.columns.above(ordered(g))
-        self._above, self._both = np.empty_like(self._g), np.empty_like(self._g)
+        self._g = self.columns.above(g)
+        self._above, self._both = (memory.array(each, self._g.shape, self._g.dtype) for each in ("above", "both"))
         self.g_above = self.columns.counts(self._g)
 
     def counts(self, order: Order) -> tuple[np.ndarray, np.ndarray]:

@@ -12,7 +12,7 @@ from adaptive_sharpness.tables_of_runs.columns import Question
 ALL_AXES = "all"  # in the column axis of a table
 NO_AXES = "no hyper-parameters: name them with --vary"
 MOST_PAIRS = 2**20  # of settings that differ in one hyper-parameter
-MOST_SIGNS = 2**27  # of such pairs times draws: seconds
+MOST_SIGNS = 2**26  # of such pairs times draws: seconds
 TOO_MANY_PAIRS = f"more than {MOST_PAIRS:,} pairs of settings differ in one hyper-parameter alone"
 
 

@@ -31,6 +31,8 @@ from adaptive_sharpness.stats import (
 )
 from adaptive_sharpness.stats.partial import gaussian_partial_kendall
 from adaptive_sharpness.tables_of_runs import analysis
+from adaptive_sharpness.tables_of_runs.columns import Question
+from adaptive_sharpness.tables_of_runs.comparisons import comparisons
 
 AXES = ["rate", "optimiser", "width"]
 ASKED = ["--measure", "mu", "--target", "g"]
@@ -311,11 +313,19 @@ def test_a_table_too_large_for_pairs_still_has_a_tau():
 
 
 def test_exchanges_are_as_many_as_take_seconds():
-    rng = np.random.default_rng(0)
-    found = pd.DataFrame(rng.normal(size=(1000, 2)), columns=["mu", "g"]).assign(id=range(1000))
-    answers = answered(found, *ASKED, "--vary", "id", "--draws", "999")
-    assert answers.axes["draws"].tolist() == answers.sign_errors["draws"].tolist() == [2**27 // (1000 * 999 // 2)] * 2
-    assert answers.information["draws"].item() == 99
+    """Of continuous hyper-parameters each pair of settings differs in one alone, if there is no other."""
+    found = pd.DataFrame(np.random.default_rng(0).normal(size=(1000, 2)), columns=["mu", "g"]).assign(id=range(1000))
+    (each,) = comparisons(found, Question(("mu",), ("g",), vary=("id",)))
+    assert each.pairs == 1000 * 999 // 2
+    assert (each.fitting(999), each.fitting(50)) == (2**26 // each.pairs, 50)
+    grid = runs("full")
+    (each,) = comparisons(grid, Question(("mu",), ("g",), vary=tuple(AXES)))
+    assert each.fitting(999) == 999
+    assert each.pairs == sum(_pairs_in(finite(grid), axis) for axis in AXES)
+
+
+def _pairs_in(found: pd.DataFrame, axis: str) -> int:
+    return sum(math.comb(size, 2) for size in found.groupby([name for name in AXES if name != axis]).size())
 
 
 def test_rows_without_a_value_are_left_out_and_counted():
