@@ -208,8 +208,8 @@ def test_a_run_that_fails_is_no_figure(bench):
     [
         (
             ["nothing"],
-            "TOPIC: got nothing, wanted any of fcnn, lenet5, gat, limit, workflow, growth, device, networks, varied_pools, "
-            "profile",
+            "TOPIC: got nothing, wanted any of fcnn, lenet5, gat, limit, workflow, growth, device, networks, "
+            "varied_pools, profile",
         ),
         (["--pairs", "0"], "--pairs: got 0, wanted at least 1"),
     ],

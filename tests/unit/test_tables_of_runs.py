@@ -5,6 +5,7 @@ import itertools
 import json
 import math
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -619,6 +620,16 @@ def test_the_example_of_the_help_is_one(capsys):
     assert example[0] == "adaptive-sharpness"
     assert cli.main(example[1:]) == 0
     assert len(pd.read_csv("answers/tau.csv")) == 2
+
+
+def test_the_page_names_every_option_and_every_column(capsys):
+    page = (Path(__file__).parents[2] / "docs/tau.md").read_text("utf-8")
+    with pytest.raises(SystemExit):
+        cli.main(["tau", "--help"])
+    options = set(re.findall(r"--\w+", capsys.readouterr().out)) - {"--help"}
+    named = set(re.findall(r"`([^`\n]+)`", page))
+    assert options | {"reason", "draws"} | set().union(*analysis.COLUMNS.values()) <= named
+    assert {f"{name}.csv" for name in analysis.COLUMNS} <= named
 
 
 def test_levels_of_any_kind_are_told_apart():
