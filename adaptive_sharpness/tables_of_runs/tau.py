@@ -85,7 +85,7 @@ def _row(each: Comparison, drawn: np.ndarray | None, draws: int, seed: int) -> d
         both = within_between(each.mu, each.g, each.settings, seed=seed, permutations=draws)
         (within, between), (p_within, p_between) = both.statistic, both.pvalue
         found |= {"tau_within": within, "p_within": p_within, "tau_between": between, "p_between": p_between}
-    return found | ({} if each.given is None else _partial(mu, g, each.given[each.used], clusters, drawn is None))
+    return found | ({} if each.given is None else _partial(mu, g, each.given[each.used], clusters))
 
 
 def _association(mu: np.ndarray, g: np.ndarray, clusters: np.ndarray, drawn: np.ndarray | None) -> dict:
@@ -109,16 +109,13 @@ def _why_no_test(tau: float, interval: Interval, clusters: int, drawn: np.ndarra
     return "no interval: tau is 1 or -1" if abs(tau) > 1 - 1e-9 else "no interval: too few rows"
 
 
-def _partial(mu: np.ndarray, g: np.ndarray, z: np.ndarray, clusters: np.ndarray, independent: bool) -> dict:
-    gaussian = gaussian_partial_kendall(mu, g, z)
-    found = {"partial_tau": math.nan, "partial_tau_gaussian": gaussian.statistic}
+def _partial(mu: np.ndarray, g: np.ndarray, z: np.ndarray, clusters: np.ndarray) -> dict:
+    found = {}
     if len(np.unique(clusters)) <= LARGEST:
-        partial = partial_kendall(mu, g, z, clusters=clusters)
-        low, high = partial.confidence_interval()
-        found |= {"partial_tau": partial.statistic, "partial_tau_low": low, "partial_tau_high": high}
-        if independent:
-            low, high = gaussian.confidence_interval()
-            found |= {"partial_tau_gaussian_low": low, "partial_tau_gaussian_high": high}
+        for name, function in (("partial_tau", partial_kendall), ("partial_tau_gaussian", gaussian_partial_kendall)):
+            one = function(mu, g, z, clusters=clusters)
+            low, high = one.confidence_interval()
+            found |= {name: one.statistic, f"{name}_low": low, f"{name}_high": high}
     return found
 
 

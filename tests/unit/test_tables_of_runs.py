@@ -200,15 +200,17 @@ def test_max_t_is_over_the_rows_that_all_measures_have():
     assert none["tau"].notna().tolist() == [True, False]
 
 
-def test_what_is_left_given_the_training_loss():
-    found = runs("full", 4)
-    (row,) = answered(found, *ASKED, "--given", "other").tau.to_dict("records")
-    values = [finite(found)[name] for name in ("mu", "g", "other")]
-    partial, gaussian = partial_kendall(*values, clusters=range(row["n"])), gaussian_partial_kendall(*values)
+@pytest.mark.parametrize("vary", [[], ["--vary", "rate,optimiser,width"]])
+def test_what_is_left_given_the_training_loss(vary):
+    found = runs("repeats", 4)
+    (row,) = answered(found, *ASKED, "--given", "other", *vary, "--draws", "9").tau.to_dict("records")
+    values = [found[name] for name in ("mu", "g", "other")]
+    clusters = codes(found) if vary else range(len(found))
     assert row["given"] == "other"
-    assert row["partial_tau"] == pytest.approx(partial.statistic)
-    assert row["partial_tau_low"] == pytest.approx(partial.confidence_interval().low)
-    assert row["partial_tau_gaussian_high"] == pytest.approx(gaussian.confidence_interval().high)
+    for name, function in (("partial_tau", partial_kendall), ("partial_tau_gaussian", gaussian_partial_kendall)):
+        wanted = function(*values, clusters=clusters)
+        shown = [row[each] for each in (name, f"{name}_low", f"{name}_high")]
+        assert shown == pytest.approx([wanted.statistic, *wanted.confidence_interval()])
 
 
 def test_each_group_is_answered_as_a_table_of_its_own():
