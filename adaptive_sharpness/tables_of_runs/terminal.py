@@ -17,6 +17,7 @@ TITLES = {
     "sign_errors": "Sign errors of pairs of settings that differ in one hyper-parameter",
     "selection": "Selection: the setting of the lowest measure is taken",
 }
+NUMBER = {"tau": "tau", "axes": "psi", "information": "information", "sign_errors": "mean", "selection": "regret"}
 COUNTS = ("n", "clusters", "cells", "settings", "environments")
 PVALUES = ("p", "p_holm", "p_max_t", "p_within", "p_between", "best_p")
 NUMBERS = (
@@ -35,7 +36,7 @@ HEADINGS = {
 
 
 def show(name: str, table: pd.DataFrame) -> None:
-    """Print a table of numbers, without columns that are empty throughout.
+    """Print a table of numbers, without columns that are empty throughout; of a table without numbers the reasons.
 
     Args:
         name: of the table.
@@ -50,6 +51,9 @@ def show(name: str, table: pd.DataFrame) -> None:
           sharpness   0.500
         <BLANKLINE>
     """
+    if table[NUMBER[name]].isna().all():
+        say(f"{TITLES[name]}: none, {'; '.join(table['reason'].unique())}")
+        return
     columns = shown_columns(table)
     rendered = Table(title=TITLES[name], title_justify="left", box=SIMPLE)
     for heading, _ in columns:

@@ -116,7 +116,6 @@ def _further(row: dict, axes: pd.DataFrame, question: Question) -> Iterator[str]
 
 def _granulated(psi: dict) -> Iterator[str]:
     if _missing(psi["psi"]):
-        yield f"; with one hyper-parameter varied at a time there is none ({psi['reason']})"
         return
     yield f"; with one hyper-parameter varied at a time it is {number(psi['psi'])}"
     if not _missing(psi["psi_low"]):
@@ -133,11 +132,12 @@ def _of_groups(measure: str, target: str, rows: list[dict], by: str) -> str:
         if found * _turned(rows[0]) in groups:
             start = "with" if parts else f"a higher {measure} goes with"
             parts.append(f"{start} {name} {target} for {_listed(groups[found * _turned(rows[0])])}")
+    both = "" if parts else f" whether {measure} and {target} go together"
     if 0 in groups:
-        parts.append(f"the table cannot tell for {_listed(groups[0])}")
+        parts.append(f"the table cannot tell{both} for {_listed(groups[0])}")
     if None in groups:
-        parts.append(f"there is no tau for {_listed(groups[None])}")
-    return f"By {by}, {measure} and {target}: {', '.join(parts)}."
+        parts.append(f"there is no tau{'' if parts else f' of {measure} and {target}'} for {_listed(groups[None])}")
+    return f"By {by}: {', '.join(parts)}."
 
 
 def _turned(row: dict) -> int:
