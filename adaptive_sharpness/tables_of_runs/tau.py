@@ -23,7 +23,8 @@ COLUMNS = (
     *("partial_tau_low", "partial_tau_high", "partial_tau_gaussian", "partial_tau_gaussian_low"),
     *("partial_tau_gaussian_high", "reason"),
 )
-TOO_MANY = f"more than {LARGEST:,} clusters: neither interval nor p"
+MOST_ROWS = 4 * LARGEST  # of which all pairs can be compared in a minute
+TOO_MANY = f"more than {LARGEST:,} clusters or {MOST_ROWS:,} rows: neither interval nor p"
 
 
 def rows(comparisons: Sequence[Comparison], draws: int, seed: int) -> Iterator[dict]:
@@ -81,7 +82,7 @@ def _row(each: Comparison, drawn: np.ndarray | None, draws: int, seed: int) -> d
         **{"n": len(mu), "clusters": count, "smallest_detectable_tau": smallest_detectable(count)},
         **_association(mu, g, clusters, drawn),
     }
-    if count < len(mu):
+    if count < len(mu) and _pairable(clusters):
         both = within_between(each.mu, each.g, each.settings, seed=seed, permutations=draws)
         (within, between), (p_within, p_between) = both.statistic, both.pvalue
         found |= {"tau_within": within, "p_within": p_within, "tau_between": between, "p_between": p_between}
@@ -89,29 +90,34 @@ def _row(each: Comparison, drawn: np.ndarray | None, draws: int, seed: int) -> d
 
 
 def _association(mu: np.ndarray, g: np.ndarray, clusters: np.ndarray, drawn: np.ndarray | None) -> dict:
-    plain, count = kendall(mu, g), len(np.unique(clusters))
+    plain = kendall(mu, g)
     interval, pvalue = Interval(math.nan, math.nan), plain.pvalue if drawn is None else None
     if drawn is not None and len(drawn):
         pvalue = two_sided(plain.statistic, drawn)
-    if count <= LARGEST:
+    if _pairable(clusters):
         interval = kendall(mu, g, clusters=clusters, permutations=0).confidence_interval()
     elif drawn is None:
         interval = fisher_interval(plain.statistic, len(mu))
-    reason = missing_reason(mu=mu, g=g) or _why_no_test(plain.statistic, interval, count, drawn)
+    reason = missing_reason(mu=mu, g=g) or _why_no_test(plain.statistic, interval, clusters, drawn)
     return {"tau": plain.statistic, "tau_low": interval.low, "tau_high": interval.high, "p": pvalue, "reason": reason}
 
 
-def _why_no_test(tau: float, interval: Interval, clusters: int, drawn: np.ndarray | None) -> str:
+def _why_no_test(tau: float, interval: Interval, clusters: np.ndarray, drawn: np.ndarray | None) -> str:
     if drawn is not None and not len(drawn):
-        return TOO_MANY if clusters > LARGEST else "no two clusters can be exchanged: each has its own number of rows"
+        none = "no two clusters can be exchanged: each has its own number of rows"
+        return none if _pairable(clusters) else TOO_MANY
     if not math.isnan(interval.low):
         return ""
     return "no interval: tau is 1 or -1" if abs(tau) > 1 - 1e-9 else "no interval: too few rows"
 
 
+def _pairable(clusters: np.ndarray) -> bool:
+    return len(np.unique(clusters)) <= LARGEST and len(clusters) <= MOST_ROWS
+
+
 def _partial(mu: np.ndarray, g: np.ndarray, z: np.ndarray, clusters: np.ndarray) -> dict:
     found = {}
-    if len(np.unique(clusters)) <= LARGEST:
+    if _pairable(clusters):
         for name, function in (("partial_tau", partial_kendall), ("partial_tau_gaussian", gaussian_partial_kendall)):
             one = function(mu, g, z, clusters=clusters)
             low, high = one.confidence_interval()
@@ -132,6 +138,6 @@ def _exchanged(each: Comparison, rows: np.ndarray, draws: int, seed: int) -> np.
     """tau of exchanges of whole clusters of some rows; of none where there is no tau or nothing to exchange."""
     mu, g = each.mu[rows], each.g[rows]
     clusters = np.unique(each.clusters[rows], return_inverse=True)[1]
-    if missing_reason(mu=mu, g=g) or clusters.max() >= LARGEST:
+    if missing_reason(mu=mu, g=g) or not _pairable(clusters):
         return np.zeros(0)
     return exchanged_taus(mu, g, clusters, stream(seed, "exchange of clusters"), draws)

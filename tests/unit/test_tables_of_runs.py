@@ -309,10 +309,13 @@ def test_a_table_too_large_for_pairs_still_has_a_tau():
     assert answers.information["reason"][0] == "more than 4,096 settings"
     too_many = "more than 1,048,576 pairs of settings differ in one hyper-parameter alone"
     assert answers.axes["reason"][0] == answers.sign_errors["reason"][0] == too_many
-    twice = pd.concat([found, found])
-    row = answered(twice, *ASKED, "--clusters", "id", "--draws", "9").tau.iloc[0]
-    assert row["reason"] == "more than 4,096 clusters: neither interval nor p"
-    assert row[["p", "tau_low"]].isna().all()
+    for many, clusters in (
+        (pd.concat([found, found]), "id"),
+        (pd.concat([found] * 4).assign(ten=found["id"] % 10), "ten"),
+    ):
+        row = answered(many, *ASKED, "--clusters", clusters, "--draws", "9").tau.iloc[0]
+        assert row["reason"] == "more than 4,096 clusters or 16,384 rows: neither interval nor p"
+        assert row[["p", "tau_low", "tau_within"]].isna().all()
 
 
 def test_exchanges_are_as_many_as_take_seconds():
