@@ -1,0 +1,276 @@
+"""What a pool varies: its axes, and of each level the keys that it sets and how it is spelled."""
+
+import csv
+import math
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import combinations, permutations, product
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from adaptive_sharpness.study.config.block import OpenBlock
+from adaptive_sharpness.study.config.messages import short, unknown
+from adaptive_sharpness.study.config.pools import PoolSettings
+from adaptive_sharpness.study.config.yaml_file import plain_values
+
+TABLE, TIMES = "table", "times"  # what under vary is no axis of this name
+OF_POOL = ("seeds", "vary")  # keys of a pool that say nothing of one model
+UNSAFE = re.compile(r"[^A-Za-z0-9_.+-]")  # in the name of a folder
+COLUMNS = {  # of runs.parquet, in which an axis is a column more
+    *("protocol", "pool", "setting", "seed", "measure", "rho", "quantity", "headline", "value", "standard_error"),
+    *("base_loss", "max_loss", "device", "versions", "epochs", "train_loss", "test_loss", "accuracy"),
+    *("train_device", "train_versions", "used", "part"),
+}
+
+
+@dataclass(frozen=True)
+class Factor:
+    """A number by which that is multiplied which stands at a key."""
+
+    number: float
+
+
+@dataclass(frozen=True)
+class Level:
+    """One level of an axis, or one row of a table.
+
+    Args:
+        spelled: by the short name of each axis, the level as it stands in a path.
+        keys: by each key that it sets, such as training.optimiser.lr, the value or a Factor.
+        places: by each key, where below `vary` the config sets it.
+    """
+
+    spelled: Mapping[str, str]
+    keys: Mapping[str, Any]
+    places: Mapping[str, str]
+
+
+def axes_of(where: str, vary: Mapping[str, Any]) -> list[list[Level]]:
+    """Return the levels of each axis, in an order that does not depend on how they are written down.
+
+    Args:
+        where: the place of `vary` in the config.
+        vary: what stands there.
+
+    Returns:
+        A list of levels for each axis; a table is one, with a level a row.
+
+    Raises:
+        ValueError: where something is wrong; one line.
+
+    Example:
+        >>> axes_of("vary", {"training.optimiser.lr": [0.1, 0.01], "stacked": {"times": [2]}})[0][0].spelled
+        {'lr': '0.01'}
+    """
+    table = _table_rows(where, vary[TABLE]) if TABLE in vary else []
+    own = [key for key, value in vary.items() if _is_bundles(value)]
+    keys = [key for key in vary if key not in (TABLE, *own)] + list(table[0] if table else ())
+    names = _short_names(keys, own)
+    found = [_table_levels(where, vary[TABLE], table, names)] if table else []
+    for key, value in vary.items():
+        if key != TABLE:
+            found.append(_levels(where, key, value, names[key]))
+    _refuse_columns(where, vary, found)
+    _refuse_overlaps(where, found)
+    return sorted((sorted(levels, key=_order) for levels in found), key=lambda levels: sorted(levels[0].spelled))
+
+
+def spelled_level(value: Any) -> str:
+    """Return a level as it stands in the name of a folder, without letters that a shell or a file system minds.
+
+    Example:
+        >>> spelled_level(0.1), spelled_level(1.0), spelled_level([10, 64, 1]), spelled_level({"name": "a b"})
+        ('0.1', '1', '10-64-1', 'name-a_b')
+    """
+    if isinstance(value, list | tuple):
+        return "-".join(map(spelled_level, value)) or "empty"
+    if isinstance(value, dict):
+        return "-".join(f"{spelled_level(key)}-{spelled_level(each)}" for key, each in sorted(value.items())) or "empty"
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        value = int(value)
+    text = str(value).lower() if value is None or isinstance(value, bool) else str(value)
+    return UNSAFE.sub("_", text) or "_"
+
+
+def _is_bundles(value: Any) -> bool:
+    return isinstance(value, dict) and list(value) != [TIMES]
+
+
+def _short_names(keys: Iterable[str], own: Iterable[str]) -> dict[str, str]:
+    """The last part of each key, or more of it where several end alike; an axis of one's own name has that."""
+    taken = set(keys) | set(own)
+    return dict.fromkeys(own) | {key: next(_unlike(key, taken)) for key in keys} | {name: name for name in own}
+
+
+def _unlike(key: str, taken: set[str]) -> Iterator[str]:
+    parts = key.split(".")
+    for first in range(len(parts) - 1, -1, -1):
+        end = ".".join(parts[first:])
+        if not first or not any(other == end or other.endswith(f".{end}") for other in taken - {key}):
+            yield UNSAFE.sub("_", end)
+
+
+def _levels(where: str, key: str, value: Any, name: str) -> list[Level]:
+    place = f"{where}.{key}"
+    if isinstance(value, str):
+        raise ValueError(f"{place}: got {short(value)}, wanted a list of levels; only {TABLE} takes a file")
+    if _is_bundles(value):
+        return _bundles(place, key, value)
+    _require_key(place, key)
+    factors = isinstance(value, dict)
+    values = value[TIMES] if factors else value
+    place, name, said = (f"{place}.{TIMES}", f"{name}_{TIMES}", TIMES) if factors else (place, name, "levels")
+    if not isinstance(values, list) or not values:
+        kind = "factors, such as [0.3, 1, 3]" if factors else "levels"
+        raise ValueError(f"{place}: got {short(values)}, wanted a list of {kind}")
+    levels = []
+    for position, each in enumerate(values):
+        if factors and (type(each) not in (int, float) or not math.isfinite(each)):
+            raise ValueError(f"{place}[{position}]: got {short(each)}, wanted a finite number")
+        at = f"{key}.{said}[{position}]" if factors else f"{key}[{position}]"
+        levels.append(Level({name: spelled_level(each)}, {key: Factor(each) if factors else each}, {key: at}))
+        _refuse_twin(f"{place}[{position}]", each, levels, values)
+    return levels
+
+
+def _refuse_twin(place: str, value: Any, levels: list[Level], values: list) -> None:
+    """A level that stands there before, or one that is spelled like it."""
+    *before, last = levels
+    for twin, other in zip(before, values, strict=False):
+        if twin.spelled == last.spelled:
+            if other == value:
+                raise ValueError(f"{place}: got {short(value)} a second time, wanted every level once")
+            name = next(iter(last.spelled.values()))
+            raise ValueError(f"{place}: got {short(value)}, spelled {name} as {short(other)} is, wanted another level")
+
+
+def _bundles(place: str, name: str, value: Mapping) -> list[Level]:
+    if not re.fullmatch("[a-z][a-z0-9_]*", name):
+        wanted = f"a list of levels, {{{TIMES}: [...]}}, or for named levels an axis of lower-case letters and digits"
+        raise ValueError(f"{place}: got {short(value)}, wanted {wanted}")
+    if not value:
+        raise ValueError(f"{place}: got {{}}, wanted a mapping from names of levels to the keys that each sets")
+    levels = []
+    for level, keys in value.items():
+        if not isinstance(keys, dict) or not keys:
+            wanted = "a mapping of keys, such as {training.batch_size: 32}"
+            raise ValueError(f"{place}.{level}: got {short(keys)}, wanted {wanted}")
+        for key in keys:
+            _require_key(f"{place}.{level}.{key}", key)
+        places = {key: f"{name}.{level}.{key}" for key in keys}
+        levels.append(Level({name: spelled_level(level)}, keys, places))
+        _refuse_twin(f"{place}.{level}", level, levels, list(value))
+    return levels
+
+
+def _table_rows(where: str, path: Any) -> list[dict[str, Any]]:
+    """The rows of a table of settings, its cells as YAML reads them."""
+    place = f"{where}.{TABLE}"
+    if not isinstance(path, str):
+        raise ValueError(f"{place}: got {short(path)}, wanted a csv file, with a column a key and a row a setting")
+    try:
+        with open(path, newline="", encoding="utf-8") as file:
+            header, *lines = [line for line in csv.reader(file) if line] or [[]]
+    except OSError as error:
+        wanted = f"a csv file, read from {Path.cwd()}"
+        raise ValueError(f"{place}: got {short(path)}, {error.strerror}, wanted {wanted}") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ValueError(f"{place}: got {short(path)}, which is no text, wanted a csv file in UTF-8") from error
+    if not lines:
+        raise ValueError(f"{place}: got {short(path)} without rows, wanted a header of keys and a row a setting")
+    for key in header:
+        if header.count(key) > 1:
+            raise ValueError(f"{place}, {path}: got the column {short(key)} a second time, wanted every key once")
+        _require_key(f"{place}, {path}, column {key}", key)
+    return [_cells(f"{place}, {path}, row {number}", header, line) for number, line in enumerate(lines, 1)]
+
+
+def _cells(place: str, header: list[str], line: list[str]) -> dict[str, Any]:
+    if len(line) != len(header):
+        raise ValueError(f"{place}: got {len(line)} cells, wanted {len(header)}, one a column")
+    found = {}
+    for key, text in zip(header, line, strict=True):
+        try:
+            found[key] = plain_values(yaml.safe_load(text))
+        except yaml.YAMLError as error:
+            raise ValueError(f"{place}, column {key}: got {short(text)}, wanted a value as YAML writes it") from error
+        if found[key] is None:
+            raise ValueError(f"{place}, column {key}: got {short(text)}, wanted a value in every cell")
+    return found
+
+
+def _table_levels(where: str, path: str, rows: list[dict[str, Any]], names: Mapping[str, str]) -> list[Level]:
+    found: dict[tuple, int] = {}
+    levels = []
+    for number, row in enumerate(rows, 1):
+        spelled = {names[key]: spelled_level(value) for key, value in row.items()}
+        levels.append(Level(spelled, row, {key: f"{TABLE}, {path}, row {number}, {key}" for key in row}))
+        if (first := found.setdefault(tuple(spelled.values()), number)) != number:
+            said = f"row {number} equal to row {first}, or spelled like it"
+            raise ValueError(f"{where}.{TABLE}, {path}: got {said}, wanted every setting once")
+    return levels
+
+
+def _require_key(place: str, key: str) -> None:
+    """A key is one of a pool's block, or an option in a block that takes what its plug-in does."""
+    block: Any = PoolSettings
+    for part in key.split("."):
+        if not isinstance(block, type) or not hasattr(block, "model_fields"):
+            return
+        fields = [name for name in block.model_fields if block is not PoolSettings or name not in OF_POOL]
+        if part not in fields:
+            if issubclass(block, OpenBlock):
+                return
+            raise ValueError(unknown(place, part, fields))
+        block = block.model_fields[part].annotation
+
+
+def _refuse_columns(where: str, vary: Mapping, axes: list[list[Level]]) -> None:
+    names = [name for levels in axes for name in levels[0].spelled]
+    for name in names:
+        if name in COLUMNS:
+            key = next((key for key in vary if key.split(".")[-1] == name), TABLE)
+            wanted = "an axis of another name, with named levels"
+            raise ValueError(f"{where}.{key}: got the name {name}, which is a column of runs.parquet, wanted {wanted}")
+        if names.count(name) > 1:
+            raise ValueError(f"{where}: got two axes that are spelled {name}, wanted names that differ")
+
+
+def _refuse_overlaps(where: str, axes: list[list[Level]]) -> None:
+    """One axis sets a key, or what lies around it; a factor may stand beside that."""
+    places = [{key: place for level in levels for key, place in _set_by(level).items()} for levels in axes]
+    for first, second in combinations(places, 2):
+        for key, other in product(first, second):
+            if _is_in(key, other) or _is_in(other, key):
+                wanted = "one axis to set it"
+                raise ValueError(
+                    f"{where}.{second[other]}: got a key that {where}.{first[key]} sets too, wanted {wanted}"
+                )
+    for level in (level for levels in axes for level in levels):
+        for inner, outer in permutations(_set_by(level), 2):
+            if _is_in(inner, outer):
+                raise ValueError(f"{where}.{level.places[inner]}: got a key inside of {outer}, wanted one of both")
+
+
+def _set_by(level: Level) -> dict[str, str]:
+    return {key: level.places[key] for key, value in level.keys.items() if not isinstance(value, Factor)}
+
+
+def _is_in(key: str, other: str) -> bool:
+    return f"{key}.".startswith(f"{other}.")
+
+
+def _order(level: Level) -> list:
+    """Numbers before texts, and 9 before 10 inside of texts."""
+    return [_natural(level.spelled[name]) for name in sorted(level.spelled)]
+
+
+def _natural(text: str) -> list[tuple]:
+    try:
+        return [(0, float(text), "")]
+    except ValueError:
+        parts = re.split(r"(\d+)", text)
+        return [(1, float(part), "") if part.isdigit() else (2, 0.0, part) for part in parts if part]
