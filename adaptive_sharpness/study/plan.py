@@ -5,7 +5,7 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -69,8 +69,9 @@ class Plan:
         self._recipes: dict[str, str] = {}  # of each file, once its job has been planned
         self.part = "; ".join(lacking(study, wholes))
         # Many jobs share each of these.
-        shared = (self._pool_of, self._way_of, self._asked_by, self._used_of, self._digest_of, self._plugin_of)
-        self._pool, self._way, self._asked, self._used, self._digest, self._plugin = map(cache, shared)
+        self._options, self._plugin = (cache(partial(f, folder=study.plugins)) for f in (plugins.options, plugins.file))
+        shared = (self._pool_of, self._way_of, self._asked_by, self._used_of, self._digest_of)
+        self._pool, self._way, self._asked, self._used, self._digest = map(cache, shared)
         self.pools = [{"protocol": protocol, "pool": pool} for protocol, pool in study.pools_done()]
         self._blocks = dict(self._named_blocks())
         self.datasets = sorted({block.dataset for block in self._blocks.values()})
@@ -123,7 +124,7 @@ class Plan:
             >>> plan.way("report", "gat", "hessian")
             {'batches': 5, 'estimator': 'hessian', 'options': {}}
         """
-        return self._way(protocol, pool, measure, setting)
+        return self._way(pool, measure, self._block(protocol, pool, setting).hops)
 
     def settings(self, rule: str, **labels: str) -> dict[str, Any]:
         """Return what the config says of a job, by the names of its rule's params.
@@ -163,13 +164,12 @@ class Plan:
         return self._digest(rule, self._used(rule, tuple((key, labels[key]) for key in keys if key in labels)))
 
     def _pool_of(self, protocol: str, pool: str, setting: str) -> dict[str, Any]:
-        return canonical_pool(self._block(protocol, pool, setting), pool, self.study.plugins)
+        return canonical_pool(self._block(protocol, pool, setting), pool, self._options)
 
-    def _way_of(self, protocol: str, pool: str, measure: str, setting: str) -> dict[str, Any]:
+    def _way_of(self, pool: str, measure: str, hops: int | None) -> dict[str, Any]:
         known = self.study.measures[measure].on_pool(measure, pool)
-        hops = self._block(protocol, pool, setting).hops
         way = Measurement(**known, **({} if hops is None else {"hops": hops})).canonical()
-        drop_defaults("measures", way["estimator"], way.setdefault("options", {}), self.study.plugins)
+        drop_defaults(self._options("measures", way["estimator"]), way.setdefault("options", {}))
         return sorted_keys(way)
 
     def asks(self, name: str, pool: str, measure: str, **_: str) -> bool:
@@ -376,18 +376,16 @@ class Plan:
         return set(plugins.parameters("measures", estimator, self.study.plugins) or ())
 
     def _used_of(self, rule: str, labels: tuple[tuple[str, str], ...]) -> tuple[Path, ...]:
-        return tuple(code.used_plugins(rule, self.settings(rule, **dict(labels)), self.study.plugins))
+        names = code.used_names(rule, self.settings(rule, **dict(labels)), self.study.plugins)
+        return tuple(filter(None, (self._plugin(kind, name) for kind, name in names)))
 
     def _digest_of(self, rule: str, used: tuple[Path, ...]) -> str:
         return code.digest(self._scripts(rule), *used, folder=self.study.plugins)
 
-    def _plugin_of(self, kind: str, name: str) -> Path | None:
-        return plugins.file(kind, name, self.study.plugins)
-
     def _ball(self, protocol: str, pool: str, measure: str) -> str:
         """What the maximum that a measure seeks depends on; empty for a measure that seeks none."""
         way = self.way(protocol, pool, measure)
-        taken = plugins.options("measures", way["estimator"], self.study.plugins) or {}
+        taken = self._options("measures", way["estimator"]) or {}
         if "solver" not in taken:
             return ""
         given = {**{key: parameter.default for key, parameter in taken.items()}, **way["options"]}
