@@ -73,8 +73,8 @@ def axes_of(where: str, vary: Mapping[str, Any]) -> list[list[Level]]:
     for key, value in vary.items():
         if key != TABLE:
             found.append(_levels(where, key, value, names[key]))
-    _refuse_columns(where, vary, found)
     _refuse_overlaps(where, found)
+    _refuse_columns(where, vary, found)
     return sorted((sorted(levels, key=_order) for levels in found), key=lambda levels: sorted(levels[0].spelled))
 
 
@@ -241,7 +241,7 @@ def _refuse_columns(where: str, vary: Mapping, axes: list[list[Level]]) -> None:
 
 def _refuse_overlaps(where: str, axes: list[list[Level]]) -> None:
     """One axis sets a key, or what lies around it; a factor may stand beside that."""
-    places = [{key: place for level in levels for key, place in _set_by(level).items()} for levels in axes]
+    places = [{key: place for level in reversed(levels) for key, place in _set_by(level).items()} for levels in axes]
     for first, second in combinations(places, 2):
         for key, other in product(first, second):
             if _is_in(key, other) or _is_in(other, key):
