@@ -12,13 +12,13 @@ from typing import Any
 import yaml
 
 from adaptive_sharpness.study.config.block import OpenBlock
+from adaptive_sharpness.study.config.levels import natural_order, safe_text, spelled_level
 from adaptive_sharpness.study.config.messages import short, unknown
 from adaptive_sharpness.study.config.pools import PoolSettings
 from adaptive_sharpness.study.config.yaml_file import plain_values
 
 TABLE, TIMES = "table", "times"  # what under vary is no axis of this name
 OF_POOL = ("seeds", "vary")  # keys of a pool that say nothing of one model
-UNSAFE = re.compile(r"[^A-Za-z0-9_.+-]")  # in the name of a folder
 COLUMNS = {  # of runs.parquet, in which an axis is a column more
     *("protocol", "pool", "setting", "seed", "measure", "rho", "quantity", "headline", "value", "standard_error"),
     *("base_loss", "max_loss", "device", "versions", "epochs", "train_loss", "test_loss", "accuracy"),
@@ -78,23 +78,6 @@ def axes_of(where: str, vary: Mapping[str, Any]) -> list[list[Level]]:
     return sorted((sorted(levels, key=_order) for levels in found), key=lambda levels: sorted(levels[0].spelled))
 
 
-def spelled_level(value: Any) -> str:
-    """Return a level as it stands in the name of a folder, without letters that a shell or a file system minds.
-
-    Example:
-        >>> spelled_level(0.1), spelled_level(1.0), spelled_level([10, 64, 1]), spelled_level({"name": "a b"})
-        ('0.1', '1', '10-64-1', 'name-a_b')
-    """
-    if isinstance(value, list | tuple):
-        return "-".join(map(spelled_level, value)) or "empty"
-    if isinstance(value, dict):
-        return "-".join(f"{spelled_level(key)}-{spelled_level(each)}" for key, each in sorted(value.items())) or "empty"
-    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
-        value = int(value)
-    text = str(value).lower() if value is None or isinstance(value, bool) else str(value)
-    return UNSAFE.sub("_", text) or "_"
-
-
 def _is_bundles(value: Any) -> bool:
     return isinstance(value, dict) and list(value) != [TIMES]
 
@@ -110,7 +93,7 @@ def _unlike(key: str, taken: set[str]) -> Iterator[str]:
     for first in range(len(parts) - 1, -1, -1):
         end = ".".join(parts[first:])
         if not first or not any(other == end or other.endswith(f".{end}") for other in taken - {key}):
-            yield UNSAFE.sub("_", end)
+            yield safe_text(end)
 
 
 def _levels(where: str, key: str, value: Any, name: str) -> list[Level]:
@@ -264,13 +247,4 @@ def _is_in(key: str, other: str) -> bool:
 
 
 def _order(level: Level) -> list:
-    """Numbers before texts, and 9 before 10 inside of texts."""
-    return [_natural(level.spelled[name]) for name in sorted(level.spelled)]
-
-
-def _natural(text: str) -> list[tuple]:
-    try:
-        return [(0, float(text), "")]
-    except ValueError:
-        parts = re.split(r"(\d+)", text)
-        return [(1, float(part), "") if part.isdigit() else (2, 0.0, part) for part in parts if part]
+    return [natural_order(level.spelled[name]) for name in sorted(level.spelled)]

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from adaptive_sharpness.study.config.axes import Factor, Level, axes_of
+from adaptive_sharpness.study.config.levels import setting_name
 from adaptive_sharpness.study.config.messages import line, short
 from adaptive_sharpness.study.config.pools import PoolSettings
 
@@ -87,7 +88,7 @@ def settings_of(where: str, block: PoolSettings) -> list[Setting]:
 
 def _setting(where: str, base: Mapping[str, Any], levels: tuple[Level, ...]) -> Setting:
     spelled = {name: text for level in levels for name, text in level.spelled.items()}
-    name = ",".join(f"{axis}={spelled[axis]}" for axis in sorted(spelled))
+    name = setting_name(spelled)
     if len(name) > LONGEST_NAME:
         wanted = f"at most {LONGEST_NAME} letters: give levels names"
         raise ValueError(f"{where}.vary: got a setting whose folder would be called {short(name)}, wanted {wanted}")

@@ -2,6 +2,8 @@
 
 import pandas as pd
 
+from adaptive_sharpness.study.config.levels import levels_of
+
 
 def with_axes(runs: pd.DataFrame) -> pd.DataFrame:
     """Return a table with a column more for each axis that some pool varies.
@@ -26,16 +28,6 @@ def with_axes(runs: pd.DataFrame) -> pd.DataFrame:
         of_setting = {setting: each.get(name) for setting, each in levels.items()}
         table.insert(table.columns.get_loc("setting") + 1, name, _column(runs["setting"].map(of_setting)))
     return table
-
-
-def levels_of(setting: str) -> dict[str, str]:
-    """Return the level of each axis of a setting, as it is spelled.
-
-    Example:
-        >>> levels_of("lr=0.1,widths=10-64-1"), levels_of("")
-        ({'lr': '0.1', 'widths': '10-64-1'}, {})
-    """
-    return dict(part.split("=", 1) for part in setting.split(",")) if setting else {}
 
 
 def _column(levels: pd.Series) -> pd.Series:
