@@ -44,7 +44,8 @@ def _root(monkeypatch):
 def shipped() -> list[dict]:
     """config.yaml alone, and under each of the others, as Snakemake merges them."""
     base = plain_config(yaml.safe_load((ROOT / "config/config.yaml").read_text()))
-    others = [ROOT / "config/quick.yaml", ROOT / "config/networks.yaml", *sorted((ROOT / "studies").glob("*/*.yaml"))]
+    beside = [ROOT / f"config/{name}.yaml" for name in ("quick", "networks", "sweep_small")]
+    others = [*beside, *sorted((ROOT / "studies").glob("*/*.yaml"))]
     return [base, *(merged(base, plain_config(yaml.safe_load(path.read_text()))) for path in others)]
 
 

@@ -1,6 +1,7 @@
 """Pools whose settings vary: what a config's `vary` comes to, each mistake in it, and what a change of it remakes."""
 
 import json
+import re
 from collections import Counter
 from copy import deepcopy
 from pathlib import Path
@@ -112,6 +113,17 @@ def test_a_table_has_a_row_a_setting(folder):
         "lr=0.01,widths=10-8-1": [10, 8, 1],
     }
     assert len(settings({"table": "settings.csv", BATCH: [32, 64]})) == 4
+
+
+def test_the_block_of_the_page_is_a_config_of_twelve_settings():
+    page = (ROOT / "docs/running.md").read_text(encoding="utf-8")
+    [text] = re.findall(r"```yaml\n# config/recipes.yaml\n(.*?)```", page, re.DOTALL)
+    study = read_settings(merged(deepcopy(CONFIG), plain_config(yaml.safe_load(text))))
+    found = {each.name: each.block for each in settings_of("pool", study.protocols["recipes"]["abalone"])}
+    assert len(found) == 12
+    assert "lr_times=0.3,recipe=sgd,widths=10-64-64-1" in found
+    adam = found["lr_times=3,recipe=adam,widths=10-128-128-1"].training
+    assert (adam.optimiser.name, adam.optimiser.options["lr"], adam.batch_size) == ("Adam", 3 * 0.001, 32)
 
 
 # Mistakes

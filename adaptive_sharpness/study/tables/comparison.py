@@ -11,6 +11,8 @@ from adaptive_sharpness.stats.clustered import ClusteredKendallResult
 from adaptive_sharpness.stats.kendall import KendallResult, kendall
 from adaptive_sharpness.study.tables.models import usable
 
+PERMUTATIONS = 9999  # of settings, in a pool that varies
+
 
 @dataclass(frozen=True)
 class Comparison:
@@ -129,4 +131,4 @@ class Comparison:
             >>> pool.tau.statistic
             -1.0
         """
-        return kendall(self.value, self.test_loss, clusters=self.settings)
+        return kendall(self.value, self.test_loss, clusters=self.settings, permutations=PERMUTATIONS)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from adaptive_sharpness.stats.within_between import within_between as both_taus
 from adaptive_sharpness.study.tables.columns import Column
-from adaptive_sharpness.study.tables.comparison import Comparison
+from adaptive_sharpness.study.tables.comparison import PERMUTATIONS, Comparison
 
 INTERVAL = "{{{name}_low:+.3f}} to {{{name}_high:+.3f}}"
 COLUMNS = (
@@ -69,7 +69,8 @@ def within_between(comparisons: Sequence[Comparison]) -> list[dict]:
 def _of_one(comparison: Comparison) -> dict:
     if comparison.settings is None:
         return dict.fromkeys((column.name for column in COLUMNS), math.nan)
-    found = both_taus(comparison.value, comparison.test_loss, comparison.settings)
+    values = comparison.value, comparison.test_loss, comparison.settings
+    found = both_taus(*values, permutations=PERMUTATIONS)
     return {
         "settings": found.between.n,
         **_with_interval("tau_within", found.within),
