@@ -1,4 +1,4 @@
-"""A pool whose settings vary, for real: what a level more, a level less and another order do, and whose bits are whose."""
+"""A pool whose settings vary, for real: what a level more, a level less and another order do, and whose bits."""
 
 import pandas as pd
 import pytest

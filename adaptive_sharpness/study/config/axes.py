@@ -1,24 +1,17 @@
 """What a pool varies: its axes, and of each level the keys that it sets and how it is spelled."""
 
-import csv
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import combinations, permutations, product
-from pathlib import Path
 from typing import Any
 
-import yaml
-
-from adaptive_sharpness.study.config.block import OpenBlock
 from adaptive_sharpness.study.config.levels import natural_order, safe_text, spelled_level
-from adaptive_sharpness.study.config.messages import short, unknown
-from adaptive_sharpness.study.config.pools import PoolSettings
-from adaptive_sharpness.study.config.yaml_file import plain_values
+from adaptive_sharpness.study.config.messages import short
+from adaptive_sharpness.study.config.table_of_settings import require_key, table_of_settings
 
 TABLE, TIMES = "table", "times"  # what under vary is no axis of this name
-OF_POOL = ("seeds", "vary")  # keys of a pool that say nothing of one model
 COLUMNS = {  # of runs.parquet, in which an axis is a column more
     *("protocol", "pool", "setting", "seed", "measure", "rho", "quantity", "headline", "value", "standard_error"),
     *("base_loss", "max_loss", "device", "versions", "epochs", "train_loss", "test_loss", "accuracy"),
@@ -65,7 +58,7 @@ def axes_of(where: str, vary: Mapping[str, Any]) -> list[list[Level]]:
         >>> axes_of("vary", {"training.optimiser.lr": [0.1, 0.01], "stacked": {"times": [2]}})[0][0].spelled
         {'lr': '0.01'}
     """
-    table = _table_rows(where, vary[TABLE]) if TABLE in vary else []
+    table = table_of_settings(f"{where}.{TABLE}", vary[TABLE]) if TABLE in vary else []
     own = [key for key, value in vary.items() if _is_bundles(value)]
     keys = [key for key in vary if key not in (TABLE, *own)] + list(table[0] if table else ())
     names = _short_names(keys, own)
@@ -102,7 +95,7 @@ def _levels(where: str, key: str, value: Any, name: str) -> list[Level]:
         raise ValueError(f"{place}: got {short(value)}, wanted a list of levels; only {TABLE} takes a file")
     if _is_bundles(value):
         return _bundles(place, key, value)
-    _require_key(place, key)
+    require_key(place, key)
     factors = isinstance(value, dict)
     values = value[TIMES] if factors else value
     place, name, said = (f"{place}.{TIMES}", f"{name}_{TIMES}", TIMES) if factors else (place, name, "levels")
@@ -142,47 +135,11 @@ def _bundles(place: str, name: str, value: Mapping) -> list[Level]:
             wanted = "a mapping of keys, such as {training.batch_size: 32}"
             raise ValueError(f"{place}.{level}: got {short(keys)}, wanted {wanted}")
         for key in keys:
-            _require_key(f"{place}.{level}.{key}", key)
+            require_key(f"{place}.{level}.{key}", key)
         places = {key: f"{name}.{level}.{key}" for key in keys}
         levels.append(Level({name: spelled_level(level)}, keys, places))
         _refuse_twin(f"{place}.{level}", level, levels, list(value))
     return levels
-
-
-def _table_rows(where: str, path: Any) -> list[dict[str, Any]]:
-    """The rows of a table of settings, its cells as YAML reads them."""
-    place = f"{where}.{TABLE}"
-    if not isinstance(path, str):
-        raise ValueError(f"{place}: got {short(path)}, wanted a csv file, with a column a key and a row a setting")
-    try:
-        with open(path, newline="", encoding="utf-8") as file:
-            header, *lines = [line for line in csv.reader(file) if line] or [[]]
-    except OSError as error:
-        wanted = f"a csv file, read from {Path.cwd()}"
-        raise ValueError(f"{place}: got {short(path)}, {error.strerror}, wanted {wanted}") from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise ValueError(f"{place}: got {short(path)}, which is no text, wanted a csv file in UTF-8") from error
-    if not lines:
-        raise ValueError(f"{place}: got {short(path)} without rows, wanted a header of keys and a row a setting")
-    for key in header:
-        if header.count(key) > 1:
-            raise ValueError(f"{place}, {path}: got the column {short(key)} a second time, wanted every key once")
-        _require_key(f"{place}, {path}, column {key}", key)
-    return [_cells(f"{place}, {path}, row {number}", header, line) for number, line in enumerate(lines, 1)]
-
-
-def _cells(place: str, header: list[str], line: list[str]) -> dict[str, Any]:
-    if len(line) != len(header):
-        raise ValueError(f"{place}: got {len(line)} cells, wanted {len(header)}, one a column")
-    found = {}
-    for key, text in zip(header, line, strict=True):
-        try:
-            found[key] = plain_values(yaml.safe_load(text))
-        except yaml.YAMLError as error:
-            raise ValueError(f"{place}, column {key}: got {short(text)}, wanted a value as YAML writes it") from error
-        if found[key] is None:
-            raise ValueError(f"{place}, column {key}: got {short(text)}, wanted a value in every cell")
-    return found
 
 
 def _table_levels(where: str, path: str, rows: list[dict[str, Any]], names: Mapping[str, str]) -> list[Level]:
@@ -195,20 +152,6 @@ def _table_levels(where: str, path: str, rows: list[dict[str, Any]], names: Mapp
             said = f"row {number} equal to row {first}, or spelled like it"
             raise ValueError(f"{where}.{TABLE}, {path}: got {said}, wanted every setting once")
     return levels
-
-
-def _require_key(place: str, key: str) -> None:
-    """A key is one of a pool's block, or an option in a block that takes what its plug-in does."""
-    block: Any = PoolSettings
-    for part in key.split("."):
-        if not isinstance(block, type) or not hasattr(block, "model_fields"):
-            return
-        fields = [name for name in block.model_fields if block is not PoolSettings or name not in OF_POOL]
-        if part not in fields:
-            if issubclass(block, OpenBlock):
-                return
-            raise ValueError(unknown(place, part, fields))
-        block = block.model_fields[part].annotation
 
 
 def _refuse_columns(where: str, vary: Mapping, axes: list[list[Level]]) -> None:
