@@ -75,9 +75,9 @@ def require_key(place: str, key: str) -> None:
         ValueError: one line.
 
     Example:
-        >>> require_key("vary.stop.epochs", "training.stop.epochs")
+        >>> require_key("vary.training.stop.x", "training.stop.x")
         Traceback (most recent call last):
-        ValueError: vary.stop.epochs: got 'epochs', wanted one of rule, tolerance, min_epochs, max_epochs
+        ValueError: vary.training.stop.x: got 'x', wanted one of rule, tolerance, min_epochs, max_epochs
     """
     block: Any = PoolSettings
     for part in key.split("."):
