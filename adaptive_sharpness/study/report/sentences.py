@@ -32,7 +32,7 @@ def sentences(tau: pd.DataFrame) -> list[str]:
     tau = tau[tau["headline"]]
     tau = tau.reindex(columns=[*tau.columns, *(name for name in USED if name not in tau)]).reset_index(drop=True)
     chosen = answering_rows(tau)
-    varied = chosen[chosen.reindex(columns=["settings"])["settings"].notna()]
+    varied = chosen[chosen["settings"].notna()] if "tau_within" in chosen else chosen[:0]
     by_setting = [] if varied.empty else [_by_setting(varied)]
     return [in_words(chosen), _ours(chosen), *by_setting, _published(chosen), _elsewhere(tau)]
 
