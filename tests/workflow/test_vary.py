@@ -28,7 +28,7 @@ def study(small, fresh, tmp_path_factory):
 
 
 def test_every_setting_is_trained_and_measured_with_every_seed(study):
-    assert study.run.jobs == {"prepare": 1, "train": 4, "measure": 8, **TABLES}
+    assert study.run.jobs == {"fetch": 1, "prepare": 1, "train": 4, "measure": 8, **TABLES}
     runs = pd.read_parquet(study.folder / "results/tables/runs.parquet")
     assert runs.groupby(["lr_times", "widths", "measure", "quantity"])["seed"].nunique().eq(3).all()
     assert set(runs["widths"]) == {"10-4-1", "10-8-1"}
@@ -49,7 +49,7 @@ def test_a_setting_is_the_pool_that_has_its_values(study, tmp_path):
     rate = {f"{POOL}.vary": {}, f"{POOL}.{LR}": 3 * 0.014, f"{POOL}.{WIDTHS}": [10, 8, 1]}
     alone.configure({**rate, "pathvars.results": "results/alone"})
     target = f"results/alone/{stem.format('')}"
-    run = alone.snakemake(target, "--cores", "1")
+    run = alone.snakemake("--cores", "1", target)
     assert run.code == 0, run.output
     first, second = load_file(varied), load_file(alone.folder / target)
     assert first.keys() == second.keys()
