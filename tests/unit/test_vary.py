@@ -4,6 +4,7 @@ import json
 import re
 from collections import Counter
 from copy import deepcopy
+from math import nan
 from pathlib import Path
 
 import pandas as pd
@@ -175,6 +176,9 @@ BAD = [
         ".*mean Adam",
     ),
     ({"recipe": {"adam": {**ADAM, "stacked": 2}}}, "recipe.adam.stacked", "got 2, wanted 1: the optimiser Adam"),
+    ({"recipe": {"a": {1: 2}}}, "recipe.a", "got the key 1, wanted a text for a key"),
+    ({"options..a": [1]}, "options..a", "got the key 'options..a', wanted names between dots"),
+    ({"options.activation": [{"b": nan}]}, "", "in the setting activation=b-nan, options: got {.*nan}.*, wanted texts"),
     ({"recipe": {"sgd": {**SGD, LR: 1}}}, f"recipe.sgd.{LR}", "got a key inside of training.optimiser"),
     ({LR: {"a": {BATCH: 1}}}, LR, "got {.*}, wanted a list of levels, {times:"),
     ({"recipe": RECIPES, LR: [1]}, f"{LR}[0]", f"got a key that {WHERE}.vary.recipe.sgd.training.optimiser sets too"),

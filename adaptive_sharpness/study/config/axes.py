@@ -135,6 +135,8 @@ def _bundles(place: str, name: str, value: Mapping) -> list[Level]:
             wanted = "a mapping of keys, such as {training.batch_size: 32}"
             raise ValueError(f"{place}.{level}: got {short(keys)}, wanted {wanted}")
         for key in keys:
+            if not isinstance(key, str):
+                raise ValueError(f"{place}.{level}: got the key {short(key)}, wanted a text for a key")
             require_key(f"{place}.{level}.{key}", key)
         places = {key: f"{name}.{level}.{key}" for key in keys}
         levels.append(Level({name: spelled_level(level)}, keys, places))

@@ -40,11 +40,15 @@ def spelled_level(value: Any) -> str:
     if isinstance(value, list | tuple):
         return "-".join(map(spelled_level, value)) or "empty"
     if isinstance(value, dict):
-        return "-".join(f"{spelled_level(key)}-{spelled_level(each)}" for key, each in sorted(value.items())) or "empty"
+        return "-".join(f"{spelled_level(key)}-{spelled_level(each)}" for key, each in _sorted_items(value)) or "empty"
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
         value = int(value)
     text = str(value).lower() if value is None or isinstance(value, bool) else str(value)
     return safe_text(text) or "_"
+
+
+def _sorted_items(value: Mapping) -> list[tuple]:
+    return sorted(value.items(), key=lambda item: str(item[0]))
 
 
 def safe_text(text: str) -> str:

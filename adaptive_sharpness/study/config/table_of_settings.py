@@ -79,6 +79,8 @@ def require_key(place: str, key: str) -> None:
         Traceback (most recent call last):
         ValueError: vary.training.stop.x: got 'x', wanted one of rule, tolerance, min_epochs, max_epochs
     """
+    if "" in key.split("."):
+        raise ValueError(f"{place}: got the key {short(key)}, wanted names between dots, such as training.batch_size")
     block: Any = PoolSettings
     for part in key.split("."):
         if not isinstance(block, type) or not hasattr(block, "model_fields"):
