@@ -61,6 +61,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _check(chosen: argparse.Namespace) -> None:
     from adaptive_sharpness.study.config.reading import merged_files, read_settings
+    from adaptive_sharpness.study.config.settings_of_pool import settings_of
 
     paths = dict.fromkeys([BASE, *chosen.configs])
     study = read_settings(merged_files(paths))
@@ -68,7 +69,9 @@ def _check(chosen: argparse.Namespace) -> None:
     for protocol, pool in study.pools_done():
         taken = [study.measures[name].on[pool] for name in study.measures if study.is_taken(name, protocol, pool)]
         measurements = sum(len(each.rho or [None]) for each in taken)
-        table.add_row(f"{protocol}/{pool}", str(study.seeds_of(protocol, pool)), str(measurements))
+        settings = settings_of(f"protocols.{protocol}.{pool}", study.protocols[protocol][pool])
+        models = len(settings) * study.seeds_of(protocol, pool)
+        table.add_row(f"{protocol}/{pool}", str(models), str(measurements))
     Console().print(table)
 
 

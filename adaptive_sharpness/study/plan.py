@@ -5,14 +5,17 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 from adaptive_sharpness import plugins
 from adaptive_sharpness.study.config.block import sorted_keys
+from adaptive_sharpness.study.config.canonical import canonical_pool, drop_defaults
 from adaptive_sharpness.study.config.measures import Measurement
 from adaptive_sharpness.study.config.part import lacking
+from adaptive_sharpness.study.config.pools import PoolSettings
+from adaptive_sharpness.study.config.settings_of_pool import settings_of
 from adaptive_sharpness.study.config.study import Study
 from adaptive_sharpness.study.running import code, records
 
@@ -66,21 +69,36 @@ class Plan:
         self._recipes: dict[str, str] = {}  # of each file, once its job has been planned
         self.part = "; ".join(lacking(study, wholes))
         # Many jobs share each of these.
-        shared = (self._pool_of, self._way_of, self._asked_by, self._code_of, self._plugin_of)
-        self._pool, self._way, self._asked, self._code, self._plugin = map(cache, shared)
+        self._options, self._plugin = (cache(partial(f, folder=study.plugins)) for f in (plugins.options, plugins.file))
+        shared = (self._pool_of, self._way_of, self._asked_by, self._used_of, self._digest_of)
+        self._pool, self._way, self._asked, self._used, self._digest = map(cache, shared)
         self.pools = [{"protocol": protocol, "pool": pool} for protocol, pool in study.pools_done()]
-        self.datasets = sorted({self._block(**pool).dataset for pool in self.pools})
-        self.shards = [{**pool, "seeds": seeds} for pool in self.pools for seeds in self._seed_ranges(**pool)]
+        self._blocks = dict(self._named_blocks())
+        self.datasets = sorted({block.dataset for block in self._blocks.values()})
+        settings = defaultdict(list)
+        for protocol, pool, setting in self._blocks:
+            settings[protocol, pool].append({"protocol": protocol, "pool": pool, "setting": setting})
+        self.shards = [
+            {**each, "seeds": seeds}
+            for pool in self.pools
+            for each in settings[pool["protocol"], pool["pool"]]
+            for seeds in self._seed_ranges(**pool)
+        ]
         self.measurements = [
             {**pool, "measure": measure, "rho": rho}
             for pool in self.pools
             for measure in study.measures
             for rho in self._radii(measure=measure, **pool)
         ]
-        self.measured = [{**each, "seeds": seeds} for each in self.measurements for seeds in self._seed_ranges(**each)]
+        self.measured = [
+            {**setting, "measure": each["measure"], "rho": each["rho"], "seeds": seeds}
+            for each in self.measurements
+            for setting in settings[each["protocol"], each["pool"]]
+            for seeds in self._seed_ranges(**each)
+        ]
 
-    def pool(self, protocol: str, pool: str, **_: str) -> dict[str, Any]:
-        """Return what determines the models of a pool, in canonical form.
+    def pool(self, protocol: str, pool: str, setting: str = "", **_: str) -> dict[str, Any]:
+        """Return what determines the models of a pool, or of one of its settings, in canonical form.
 
         Example:
             >>> from adaptive_sharpness.study.config.pools import PoolSettings
@@ -92,9 +110,9 @@ class Plan:
             >>> plan.pool("report", "gat")["options"]
             {'hidden': 4}
         """
-        return self._pool(protocol, pool)
+        return self._pool(protocol, pool, setting)
 
-    def way(self, protocol: str, pool: str, measure: str, **_: str) -> dict[str, Any]:
+    def way(self, protocol: str, pool: str, measure: str, setting: str = "", **_: str) -> dict[str, Any]:
         """Return how a measure is taken on a pool, in canonical form.
 
         Example:
@@ -106,7 +124,7 @@ class Plan:
             >>> plan.way("report", "gat", "hessian")
             {'batches': 5, 'estimator': 'hessian', 'options': {}}
         """
-        return self._way(protocol, pool, measure)
+        return self._way(pool, measure, self._block(protocol, pool, setting).hops)
 
     def settings(self, rule: str, **labels: str) -> dict[str, Any]:
         """Return what the config says of a job, by the names of its rule's params.
@@ -142,23 +160,16 @@ class Plan:
             >>> plan.code("metrics") == code.digest(script)  # of a rule without plug-ins
             True
         """
-        told = {key: labels[key] for key in ("dataset", "protocol", "pool", "measure") if key in labels}
-        return self._code(rule, tuple(told.items()))
+        keys = ("dataset", "protocol", "pool", "setting", "measure")
+        return self._digest(rule, self._used(rule, tuple((key, labels[key]) for key in keys if key in labels)))
 
-    def _pool_of(self, protocol: str, pool: str) -> dict[str, Any]:
-        block = self._block(protocol, pool).for_training(pool)
-        training = block["training"]
-        self._drop_defaults("architectures", block["architecture"], block.setdefault("options", {}))
-        for key, kind in code.NAMED_BY_TRAINING.items():
-            if key in training:
-                self._drop_defaults(kind, training[key].get("name", "minibatches"), training[key])
-        return sorted_keys(block)
+    def _pool_of(self, protocol: str, pool: str, setting: str) -> dict[str, Any]:
+        return canonical_pool(self._block(protocol, pool, setting), pool, self._options)
 
-    def _way_of(self, protocol: str, pool: str, measure: str) -> dict[str, Any]:
+    def _way_of(self, pool: str, measure: str, hops: int | None) -> dict[str, Any]:
         known = self.study.measures[measure].on_pool(measure, pool)
-        hops = self._block(protocol, pool).hops
         way = Measurement(**known, **({} if hops is None else {"hops": hops})).canonical()
-        self._drop_defaults("measures", way["estimator"], way.setdefault("options", {}))
+        drop_defaults(self._options("measures", way["estimator"]), way.setdefault("options", {}))
         return sorted_keys(way)
 
     def asks(self, name: str, pool: str, measure: str, **_: str) -> bool:
@@ -276,7 +287,7 @@ class Plan:
             >>> plan.measured, plan.order() == hashlib.sha256(b"[]").hexdigest()
             ([], True)
         """
-        return hashlib.sha256(json.dumps(self.measured).encode()).hexdigest()
+        return hashlib.sha256(json.dumps([records.said_labels(each) for each in self.measured]).encode()).hexdigest()
 
     def config(self) -> str:
         """Return a sha256 of all that the config says of results: not of sources, nor of defaults written out.
@@ -290,7 +301,7 @@ class Plan:
             (True, False)
         """
         said = [self.preparation(dataset) for dataset in self.datasets]
-        said += [[each, self.pool(**each)] for each in self.shards]
+        said += [[records.said_labels(each), self.pool(**each)] for each in self.shards]
         said += [[each, self.way(**each)] for each in self.measurements]
         said += [self.published(), self.ladder(), self.replicates()]
         return hashlib.sha256(json.dumps(said).encode()).hexdigest()
@@ -352,7 +363,8 @@ class Plan:
     def _job(self, rule: str, inputs: tuple[str, ...], outputs: tuple[str, ...], **labels: str) -> Job:
         digest = "" if rule == "fetch" else self.code(rule, **labels)
         before = records.before(self._recipes.get(path, "") for path in inputs)
-        job = Job(rule, inputs, outputs, {**self.settings(rule, **labels), "labels": labels}, digest, before)
+        settings = {**self.settings(rule, **labels), "labels": records.said_labels(labels)}
+        job = Job(rule, inputs, outputs, settings, digest, before)
         if rule != "fetch":  # raw data are what they are, wherever they came from
             self._recipes |= dict.fromkeys(outputs, records.Origin(job.settings, digest, before).recipe)
         return job
@@ -363,25 +375,17 @@ class Plan:
     def _asked_by(self, estimator: str) -> set[str]:
         return set(plugins.parameters("measures", estimator, self.study.plugins) or ())
 
-    def _code_of(self, rule: str, labels: tuple[tuple[str, str], ...]) -> str:
-        folder = self.study.plugins
-        used = code.used_plugins(rule, self.settings(rule, **dict(labels)), folder)
-        return code.digest(self._scripts(rule), *used, folder=folder)
+    def _used_of(self, rule: str, labels: tuple[tuple[str, str], ...]) -> tuple[Path, ...]:
+        names = code.used_names(rule, self.settings(rule, **dict(labels)), self.study.plugins)
+        return tuple(filter(None, (self._plugin(kind, name) for kind, name in names)))
 
-    def _plugin_of(self, kind: str, name: str) -> Path | None:
-        return plugins.file(kind, name, self.study.plugins)
-
-    def _drop_defaults(self, kind: str, name: str, options: dict[str, Any]) -> None:
-        """Take out what is as it would be if it were not said, so that saying it remakes nothing."""
-        taken = plugins.options(kind, name, self.study.plugins) or {}
-        for key in [key for key in options if key in taken and not taken[key].required]:
-            if type(options[key]) is type(taken[key].default) and options[key] == taken[key].default:
-                del options[key]
+    def _digest_of(self, rule: str, used: tuple[Path, ...]) -> str:
+        return code.digest(self._scripts(rule), *used, folder=self.study.plugins)
 
     def _ball(self, protocol: str, pool: str, measure: str) -> str:
         """What the maximum that a measure seeks depends on; empty for a measure that seeks none."""
         way = self.way(protocol, pool, measure)
-        taken = plugins.options("measures", way["estimator"], self.study.plugins) or {}
+        taken = self._options("measures", way["estimator"]) or {}
         if "solver" not in taken:
             return ""
         given = {**{key: parameter.default for key, parameter in taken.items()}, **way["options"]}
@@ -389,8 +393,15 @@ class Plan:
         batches = {key: getattr(Measurement.model_validate(way), key) for key in ("estimator", "batch_size", "seed")}
         return json.dumps({**sought, **batches}, sort_keys=True, default=str)
 
-    def _block(self, protocol: str, pool: str, **_: str):
-        return self.study.protocols[protocol][pool]
+    def _named_blocks(self) -> Iterator[tuple[tuple[str, str, str], PoolSettings]]:
+        """The block of each setting of each pool; its label begins with the / before its folder."""
+        for protocol, pool in self.study.pools_done():
+            for each in settings_of(f"protocols.{protocol}.{pool}", self.study.protocols[protocol][pool]):
+                yield (protocol, pool, f"/{each.name}" if each.name else ""), each.block
+
+    def _block(self, protocol: str, pool: str, setting: str = "") -> PoolSettings:
+        """A setting's; without one, what the config says of the pool."""
+        return self._blocks.get((protocol, pool, setting), self.study.protocols[protocol][pool])
 
     def _seed_ranges(self, protocol: str, pool: str, **_: str) -> list[str]:
         """Ranges of a pool's seeds, each one shard's, such as 000-009."""
@@ -405,9 +416,9 @@ class Plan:
         return [NO_BALL] if radii is None else [repr(float(rho)) for rho in radii]
 
 
-def _checkpoint(results: str, protocol: str, pool: str, seeds: str, **_: str) -> str:
-    return f"{results}/checkpoints/{protocol}/{pool}/seeds-{seeds}"
+def _checkpoint(results: str, protocol: str, pool: str, setting: str, seeds: str, **_: str) -> str:
+    return f"{results}/checkpoints/{protocol}/{pool}{setting}/seeds-{seeds}"
 
 
-def _sharpness(results: str, protocol: str, pool: str, measure: str, rho: str, seeds: str) -> str:
-    return f"{results}/sharpness/{protocol}/{pool}/{measure}/rho-{rho}/seeds-{seeds}.parquet"
+def _sharpness(results: str, protocol: str, pool: str, setting: str, measure: str, rho: str, seeds: str) -> str:
+    return f"{results}/sharpness/{protocol}/{pool}{setting}/{measure}/rho-{rho}/seeds-{seeds}.parquet"

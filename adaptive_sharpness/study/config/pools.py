@@ -1,6 +1,8 @@
 """Settings of the stage that trains pools of models."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
 
 from adaptive_sharpness.study.config.block import MOST, Block, Count, Name, OpenBlock, Text, wanted
 
@@ -46,6 +48,15 @@ class Training(Block):
     trainer: Trainer = wanted("A mapping with name and the trainer's own options", default=Trainer())
 
 
+Varied = Annotated[
+    list[Any] | dict[str, Any] | str,
+    Field(
+        description="A list of levels; or {times: [...]}, factors of what stands in the block; "
+        "or a mapping from names of levels to the keys that each sets; or under table a csv file"
+    ),
+]
+
+
 class PoolSettings(Block):
     """A mapping with dataset, options, initialisation, loss and training"""
 
@@ -58,6 +69,7 @@ class PoolSettings(Block):
     stacked: Count = wanted("A whole number of models trained at once, at least 1", default=1)
     hops: Count = wanted("A whole number of message passing layers, at least 1", default=None)
     seeds: int = wanted(f"A whole number of models, at least 1 and at most {MOST}", ge=1, le=MOST, default=None)
+    vary: dict[str, Varied] = wanted("A mapping from keys of this block to lists of levels", default={})
 
     def for_training(self, pool: Name) -> dict[str, Any]:
         """Return the canonical form of what determines a model, its architecture named.
@@ -74,5 +86,5 @@ class PoolSettings(Block):
             >>> pool.for_training("gat")["training"], pool.for_training("gat")["architecture"]  # 64 is the default
             ({'optimiser': {'lr': 0.1, 'name': 'SGD'}, 'stop': {'max_epochs': 3}}, 'gat')
         """
-        named = self.model_copy(update={"architecture": self.architecture or pool, "hops": None, "seeds": None})
-        return named.canonical()
+        others = {"hops": None, "seeds": None, "vary": {}}
+        return self.model_copy(update={"architecture": self.architecture or pool, **others}).canonical()
