@@ -293,7 +293,7 @@ class L2:
         return self._mixed(parts, delta, gradient, before or delta)
 
     def _products(self, delta: Parameters, gradient: Parameters, before: Parameters) -> Tensor:
-        """All products of delta / c, before / c and c gradient with each other, [P, 3, 3]: lengths of mixtures follow."""
+        """Products of delta / c, before / c and c gradient with each other, [P, 3, 3]: all lengths follow from them."""
         total = 0
         for name, value in delta.items():
             for x, y, g, c in blocks(value, before[name], gradient[name], self._scale[name]):

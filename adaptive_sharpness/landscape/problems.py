@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from adaptive_sharpness.landscape import options, scales
+from adaptive_sharpness.landscape import examples, options, scales
 from adaptive_sharpness.landscape.derivatives import InParts, Loss, NotDifferentiable
 from adaptive_sharpness.landscape.micro_batches import in_micro_batches, is_mean
 from adaptive_sharpness.landscape.network import differentiable, measurable, untouched
@@ -179,10 +179,12 @@ class Problems:
         self._batches = _listed(batches, self._states[self._names[0]])
         self._scale = scales.of_models({name: self._states[name] for name in self._names}, scale)
         self._in_parts = self._micro_batch is not None or self._whole
+        batch, size = self._batches[0], self._micro_batch
+        batch = batch if size is None else examples.some(batch, 0, min(size, examples.count(batch)))
         for position, objective in enumerate(self._objectives):
             state = {name: value[position] for name, value in self._states.items()}
-            own = objective.check(state, self._batches[0])
-            first = self._objectives[0].value(state, self._batches[0]) if position else own
+            own = objective.check(state, batch)
+            first = self._objectives[0].value(state, batch) if position else own
             if not torch.isclose(own, first, rtol=1e-5, atol=0, equal_nan=True):
                 raise ValueError(
                     f"model {position}: got another loss from it than from model 0 with its parameters, "

@@ -233,16 +233,15 @@ def _trace(chunk: Chunk, product: ScaledHessian, seed: int, vectors: int, wanted
     """Hutchinson's estimate and its standard error."""
     forms: list[float] = []
     fewest = vectors if wanted is None else max(vectors, 2)  # one has no standard error
-    while len(forms) < MOST_VECTORS:
+    most = max(vectors, MOST_VECTORS)
+    while len(forms) < most:
         sign = _vector(chunk, product, seed, len(forms) + 1).sign()
         forms.append(float(torch.dot(sign.double(), product(sign).double())))
         mean, error = _mean_and_error(forms)
         if len(forms) >= fewest and (wanted is None or not error > wanted * abs(mean)):
             break
     else:
-        warnings.warn(
-            f"hessian: the trace is known to {error:.1g} after {MOST_VECTORS} vectors, wanted more", stacklevel=2
-        )
+        warnings.warn(f"hessian: the trace is known to {error:.1g} after {most} vectors, wanted more", stacklevel=2)
     return {"trace": torch.tensor([mean], dtype=torch.float64), "error": torch.tensor([error], dtype=torch.float64)}
 
 

@@ -234,3 +234,15 @@ def test_a_batch_whose_examples_cannot_be_told_apart_is_refused(how, network, lo
         network, batch = network().eval(), batch() if callable(batch) else batch
     with pytest.raises(ValueError, match=f"^{re.escape(line)}"):
         hessian(network, loss, [batch], **how)
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+def test_no_call_has_more_examples_than_two_micro_batches(measure):
+    sizes = []
+
+    def loss(output: Tensor, target: Tensor) -> Tensor:
+        sizes.append(len(output))
+        return functional.cross_entropy(output, target)
+
+    MEASURES[measure](mlp().eval(), loss, rows(count=12), micro_batch=3)
+    assert set(sizes) == {3, 6}  # two at once only to see that the loss is a mean
