@@ -172,7 +172,7 @@ def test_each_setting_has_its_points_and_its_place_in_the_legend():
 
 
 def test_of_many_settings_the_axis_is_shown_that_tells_most_of_test_loss():
-    [panel] = shown(varied([f"lr={rate},size={size}" for size in (1, 2, 3) for rate in (1, 2, 3)]))
+    [panel] = shown(varied([f"lr={rate}+size={size}" for size in (1, 2, 3) for rate in (1, 2, 3)]))
     assert panel.get_legend().get_title().get_text() == "size"
     assert [list(line.get_ydata()) for line in panel.lines] == [[0, 1, 2], [3, 4, 5], [6, 7, 8]]
 

@@ -61,8 +61,8 @@ def test_what_holds_within_and_between_settings_is_said_where_a_pool_varies():
     nothing = dict.fromkeys(("settings", *within, *between), NAN)
     found = said({**FCNN, **within, **between, "settings": 27.0}, {**GAT, **nothing})
     assert found[1] == (
-        "Where settings vary, τ is −0.500 for fcnn (95 % interval −0.700 to −0.200: negative) within each of 27 "
-        "settings and +0.250 for fcnn (95 % interval −0.100 to +0.600: its sign is open) between them."
+        "Where settings vary, τ is −0.500 for fcnn (95 % interval −0.700 to −0.200: negative) between repeats "
+        "of 27 settings and +0.250 for fcnn (95 % interval −0.100 to +0.600: its sign is open) between these settings."
     )
     assert said({**GAT, **nothing}) == said(GAT)
 

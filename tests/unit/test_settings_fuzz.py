@@ -157,7 +157,7 @@ def parts(schema: dict, value, path: tuple = ()) -> list[tuple[tuple, dict]]:
             own = {key: named.get(key, others(kind)) for key in [*named, *value]}
             found += [p for key, each in own.items() if each for p in parts(each, value.get(key), (*path, key))]
         elif isinstance(value, list) and kind.get("type") == "array":
-            found += [p for n, each in enumerate(value) for p in parts(kind["items"], each, (*path, n))]
+            found += [p for n, each in enumerate(value) for p in parts(kind.get("items", {}), each, (*path, n))]
     return found
 
 

@@ -123,7 +123,7 @@ def test_a_model_of_a_setting_without_test_losses_is_named(tmp_path):
 
 
 def test_an_axis_is_a_column_of_numbers_where_all_its_levels_are():
-    runs = pd.DataFrame({"pool": "a", "setting": ["", "lr=0.1,size=3", "lr=1e-05,size=3-4"], "value": 1.0})
+    runs = pd.DataFrame({"pool": "a", "setting": ["", "lr=0.1+size=3", "lr=1e-05+size=3-4"], "value": 1.0})
     found = with_axes(runs)
     assert list(found) == ["pool", "setting", "lr", "size", "value"]
     assert found["lr"].tolist()[1:] == [0.1, 1e-5]

@@ -10,6 +10,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
+from snakemake.target_jobs import parse_target_jobs_cli_args
+from snakemake_interface_executor_plugins.utils import TargetSpec, encode_target_jobs_cli_args
 
 from adaptive_sharpness.study.config.axes import COLUMNS
 from adaptive_sharpness.study.config.pools import PoolSettings
@@ -54,8 +56,8 @@ def optimisers(vary: dict, **block) -> dict[str, tuple[str, float]]:
 
 def test_axes_are_combined():
     found = settings({LR: [0.1, 0.01], WIDTHS: [[10, 128, 1], [10, 64, 1]]})
-    assert list(found) == [f"lr={lr},widths=10-{width}-1" for lr in (0.01, 0.1) for width in (64, 128)]
-    block = found["lr=0.1,widths=10-64-1"]
+    assert list(found) == [f"lr={lr}+widths=10-{width}-1" for lr in (0.01, 0.1) for width in (64, 128)]
+    block = found["lr=0.1+widths=10-64-1"]
     assert (block.training.optimiser.options["lr"], block.options["widths"]) == (0.1, [10, 64, 1])
     assert block.options["activation"] == "ReLU"  # as the pool's block says
 
@@ -68,7 +70,7 @@ def test_a_pool_that_varies_nothing_has_one_setting_without_a_name():
     ("value", "name"),
     [
         *((1e-5, "1e-05"), (1.0, "1"), (-2, "-2"), (True, "true"), ("tanh", "tanh"), ([], "empty")),
-        *(("a b/c,d=e", "a_b_c_d_e"), ({"b": 1, "a": [2, 3]}, "a-2-3-b-1")),
+        *(("a b/c,d+e=f", "a_b_c_d_e_f"), (1e16, "1e16"), (-2e-7, "-2e-07"), ({"b": 1, "a": [2, 3]}, "a-2-3-b-1")),
     ],
 )
 def test_a_level_is_spelled_without_letters_that_a_path_minds(value, name):
@@ -88,14 +90,14 @@ POOL = {
 def test_an_axis_is_called_by_more_of_its_key_where_two_end_alike():
     vary = {"training.optimiser.name": ["SGD"], "training.schedule.name": ["StepLR"]}
     [found] = settings_of("pool", PoolSettings(**POOL, vary=vary))
-    assert found.name == "optimiser.name=SGD,schedule.name=StepLR"
+    assert found.name == "optimiser.name=SGD+schedule.name=StepLR"
 
 
 def test_named_levels_set_several_keys_and_a_factor_multiplies_what_they_set():
     found = optimisers({"recipe": RECIPES, LR: {"times": [0.5, 2]}})
     wanted = {"sgd": ("SGD", 0.5), "adam": ("Adam", 0.001)}
     assert found == {
-        f"lr_times={factor},recipe={name}": (kind, rate * factor)
+        f"lr_times={factor}+recipe={name}": (kind, rate * factor)
         for name, (kind, rate) in wanted.items()
         for factor in (0.5, 2)
     }
@@ -110,8 +112,8 @@ def test_a_table_has_a_row_a_setting(folder):
     (folder / "settings.csv").write_text(f'{LR},{WIDTHS}\n1e-2,"[10, 8, 1]"\n0.002,"[10, 4, 1]"\n')
     found = settings({"table": "settings.csv"})
     assert {name: each.options["widths"] for name, each in found.items()} == {
-        "lr=0.002,widths=10-4-1": [10, 4, 1],
-        "lr=0.01,widths=10-8-1": [10, 8, 1],
+        "lr=0.002+widths=10-4-1": [10, 4, 1],
+        "lr=0.01+widths=10-8-1": [10, 8, 1],
     }
     assert len(settings({"table": "settings.csv", BATCH: [32, 64]})) == 4
 
@@ -122,8 +124,8 @@ def test_the_block_of_the_page_is_a_config_of_twelve_settings():
     study = read_settings(merged(deepcopy(CONFIG), plain_config(yaml.safe_load(text))))
     found = {each.name: each.block for each in settings_of("pool", study.protocols["recipes"]["abalone"])}
     assert len(found) == 12
-    assert "lr_times=0.3,recipe=sgd,widths=10-64-64-1" in found
-    adam = found["lr_times=3,recipe=adam,widths=10-128-128-1"].training
+    assert "lr_times=0.3+recipe=sgd+widths=10-64-64-1" in found
+    adam = found["lr_times=3+recipe=adam+widths=10-128-128-1"].training
     assert (adam.optimiser.name, adam.optimiser.options["lr"], adam.batch_size) == ("Adam", 3 * 0.001, 32)
 
 
@@ -292,12 +294,21 @@ TABLES = {"runs_table": 1, "estimates_table": 1, "tau_table": 1, "metrics": 1, "
 def test_a_setting_is_a_folder_behind_its_pool():
     found = jobs(TWO, seeds=50)
     checkpoints = [path for path, job in found.items() if job.rule == "train"]
-    stems = [f"results/checkpoints/report/fcnn/batch_size={b},lr={lr}" for b in (32, 64) for lr in (0.1, 0.2)]
+    stems = [f"results/checkpoints/report/fcnn/batch_size={b}+lr={lr}" for b in (32, 64) for lr in (0.1, 0.2)]
     assert checkpoints == [f"{stem}/seeds-{seeds}.safetensors" for stem in stems for seeds in ("000-024", "025-049")]
-    path = "results/sharpness/report/fcnn/batch_size=32,lr=0.1/worst_case/rho-0.025/seeds-000-024.parquet"
+    path = "results/sharpness/report/fcnn/batch_size=32+lr=0.1/worst_case/rho-0.025/seeds-000-024.parquet"
     assert found[path].inputs[1] == checkpoints[0]
     assert found[path].settings["pool"] == found[checkpoints[0]].settings["pool"]
-    assert found[path].settings["labels"]["setting"] == "/batch_size=32,lr=0.1"
+    assert found[path].settings["labels"]["setting"] == "/batch_size=32+lr=0.1"
+
+
+def test_a_cluster_gets_each_setting_as_it_is():
+    """Of a job there Snakemake spells the labels on a command line, where a comma would part them."""
+    plan = Plan(read_settings(varied({**TWO, "recipe": {"a+b, c": {"stacked": 1}}})), lambda rule: Path(rule))
+    specs = [TargetSpec("measure", labels) for labels in plan.measured]
+    assert [
+        spec.wildcards_dict for spec in parse_target_jobs_cli_args(encode_target_jobs_cli_args(specs))
+    ] == plan.measured
 
 
 def test_a_pool_that_varies_nothing_says_nothing_of_settings():

@@ -44,7 +44,7 @@ def test_the_table_of_taus_has_those_within_and_between_settings(study):
 def test_a_setting_is_the_pool_that_has_its_values(study, tmp_path):
     """To the bit, and without what the other settings are."""
     stem = "checkpoints/report/fcnn{}/seeds-000-002.safetensors"
-    varied = study.folder / "results" / stem.format("/lr_times=3,widths=10-8-1")
+    varied = study.folder / "results" / stem.format("/lr_times=3+widths=10-8-1")
     alone = study.copy(tmp_path / "project")
     rate = {f"{POOL}.vary": {}, f"{POOL}.{LR}": 3 * 0.014, f"{POOL}.{WIDTHS}": [10, 8, 1]}
     alone.configure({**rate, "pathvars.results": "results/alone"})

@@ -4,7 +4,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-UNSAFE = re.compile(r"[^A-Za-z0-9_.+-]")  # in the name of a folder
+UNSAFE = re.compile(r"[^A-Za-z0-9_.-]")  # in the name of a folder
+BETWEEN = "+"  # levels: a comma would part them on the command line of a cluster's job
 
 
 def setting_name(spelled: Mapping[str, str]) -> str:
@@ -15,19 +16,19 @@ def setting_name(spelled: Mapping[str, str]) -> str:
 
     Example:
         >>> setting_name({"widths": "10-64-1", "lr": "0.1"})
-        'lr=0.1,widths=10-64-1'
+        'lr=0.1+widths=10-64-1'
     """
-    return ",".join(f"{axis}={spelled[axis]}" for axis in sorted(spelled))
+    return BETWEEN.join(f"{axis}={spelled[axis]}" for axis in sorted(spelled))
 
 
 def levels_of(setting: str) -> dict[str, str]:
     """Return the level of each axis of a setting, as it is spelled.
 
     Example:
-        >>> levels_of("lr=0.1,widths=10-64-1"), levels_of("")
+        >>> levels_of("lr=0.1+widths=10-64-1"), levels_of("")
         ({'lr': '0.1', 'widths': '10-64-1'}, {})
     """
-    return dict(part.split("=", 1) for part in setting.split(",")) if setting else {}
+    return dict(part.split("=", 1) for part in setting.split(BETWEEN)) if setting else {}
 
 
 def spelled_level(value: Any) -> str:
@@ -44,6 +45,7 @@ def spelled_level(value: Any) -> str:
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
         value = int(value)
     text = str(value).lower() if value is None or isinstance(value, bool) else str(value)
+    text = text.replace("e+", "e") if isinstance(value, float) else text
     return safe_text(text) or "_"
 
 
@@ -55,7 +57,7 @@ def safe_text(text: str) -> str:
     """Return a text without letters that a shell or a file system minds, nor those that part levels.
 
     Example:
-        >>> safe_text("a b,c=d")
+        >>> safe_text("a b+c=d")
         'a_b_c_d'
     """
     return UNSAFE.sub("_", text)

@@ -24,7 +24,7 @@ class Setting:
     """One setting of a pool: a level of each axis.
 
     Args:
-        name: the levels, such as lr=0.1,widths=10-64-1, as they stand in a path; empty where the pool varies nothing.
+        name: the levels, such as lr=0.1+widths=10-64-1, as they stand in a path; empty where the pool varies nothing.
         block: the pool's block with these levels, which varies nothing.
         places: by each key that a level sets, where the config says so.
     """
@@ -75,7 +75,7 @@ def settings_of(where: str, block: PoolSettings) -> list[Setting]:
         >>> vary = {"training.optimiser.lr": {"times": [0.5, 1]}, "training.batch_size": [32, 64]}
         >>> found = settings_of("report.gat", PoolSettings(**pool, vary=vary))
         >>> found[0].name, found[0].block.training.optimiser.options, len(found)
-        ('batch_size=32,lr_times=0.5', {'lr': 0.1}, 4)
+        ('batch_size=32+lr_times=0.5', {'lr': 0.1}, 4)
     """
     if not block.vary:
         return [Setting("", block, {})]

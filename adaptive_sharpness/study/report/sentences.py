@@ -87,7 +87,9 @@ def _by_setting(varied: pd.DataFrame) -> str:
     parts = []
     for _, row in varied.iterrows():
         taus = [_one(_renamed(row, f"tau_{kind}")) for kind in ("within", "between")]
-        parts.append(f"{taus[0]} within each of {row['settings']:.0f} settings and {taus[1]} between them")
+        parts.append(
+            f"{taus[0]} between repeats of {row['settings']:.0f} settings and {taus[1]} between these settings"
+        )
     return f"Where settings vary, τ is {_join(parts, '; ')}."
 
 

@@ -9,14 +9,14 @@ def with_axes(runs: pd.DataFrame) -> pd.DataFrame:
     """Return a table with a column more for each axis that some pool varies.
 
     Args:
-        runs: rows with a column setting, such as lr=0.1,widths=10-64-1; empty for a pool that varies nothing.
+        runs: rows with a column setting, such as lr=0.1+widths=10-64-1; empty for a pool that varies nothing.
 
     Returns:
         The table with the level of each axis, behind the setting: numbers where all levels are numbers,
         else texts; missing where a pool does not vary the axis. As it is where nothing varies.
 
     Example:
-        >>> runs = pd.DataFrame({"setting": ["", "lr=0.1,recipe=sam"], "value": [1.0, 2.0]})
+        >>> runs = pd.DataFrame({"setting": ["", "lr=0.1+recipe=sam"], "value": [1.0, 2.0]})
         >>> with_axes(runs)[["lr", "recipe"]].values.tolist()
         [[nan, nan], [0.1, 'sam']]
     """
