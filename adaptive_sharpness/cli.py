@@ -1,4 +1,4 @@
-"""The command line: what can be asked of a config and of the plug-ins without running a study."""
+"""The command line: what can be asked of a config, of the plug-ins and of a table without running a study."""
 
 import argparse
 import json
@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from adaptive_sharpness import __version__, plugins
+from adaptive_sharpness.tables_of_runs.command import add_command
 
 BASE = "config/config.yaml"  # which Snakemake reads first
 
@@ -21,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: those of the command line, if none are given.
 
     Returns:
-        The exit code: 0; 1 for results that do not fit, or 2 for a config that is wrong.
+        The exit code: 0; 1 for results that do not fit, or 2 for a config or a question that is wrong.
 
     Example:
         >>> main(["plugins", "measures"])
@@ -60,11 +61,13 @@ def _parser() -> argparse.ArgumentParser:
     listed.add_argument("kind", choices=plugins.KINDS)
     listed.add_argument("--folder", default="plugins", help="the user's plug-ins")
     listed.set_defaults(run=_plugins)
+    add_command(commands)
     return parser
 
 
 def _check(chosen: argparse.Namespace) -> None:
     from adaptive_sharpness.study.config.reading import merged_files, read_settings
+    from adaptive_sharpness.study.config.settings_of_pool import settings_of
 
     paths = dict.fromkeys([BASE, *chosen.configs])
     study = read_settings(merged_files(paths))
@@ -72,7 +75,9 @@ def _check(chosen: argparse.Namespace) -> None:
     for protocol, pool in study.pools_done():
         taken = [study.measures[name].on[pool] for name in study.measures if study.is_taken(name, protocol, pool)]
         measurements = sum(len(each.rho or [None]) for each in taken)
-        table.add_row(f"{protocol}/{pool}", str(study.seeds_of(protocol, pool)), str(measurements))
+        settings = settings_of(f"protocols.{protocol}.{pool}", study.protocols[protocol][pool])
+        models = len(settings) * study.seeds_of(protocol, pool)
+        table.add_row(f"{protocol}/{pool}", str(models), str(measurements))
     Console().print(table)
 
 

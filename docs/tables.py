@@ -52,6 +52,7 @@ def all_tables() -> dict[str, pd.DataFrame]:
         **{f"ladder_{network}": ladder(rungs, runs["ladder"], network) for network in NETWORKS},
         "notebooks": notebooks(pd.read_csv(HAMMOUD / "ladder/prediction.csv")),
         "options": options(),
+        "scales": scales(),
         "reference": reference(pd.read_csv(HAMMOUD / "reference/estimates.csv")),
         **{f"columns_{Path(table).stem}": rows for table, rows in columns().items()},
     }
@@ -193,6 +194,16 @@ def options() -> pd.DataFrame:
     ordered = pd.DataFrame(rows, columns=["option", "of", "default", "meaning"])
     first = {option: place for place, option in reversed(list(enumerate(ordered["option"])))}
     return ordered.sort_values("option", key=lambda names: names.map(first), kind="stable")
+
+
+def scales() -> pd.DataFrame:
+    """Return the scales by name, and what their docstrings say of each; their code is read and not run."""
+    body = plugins.parse(ROOT / "adaptive_sharpness/landscape/scales.py").body
+    texts = {node.name: ast.get_docstring(node) for node in body if isinstance(node, ast.FunctionDef)}
+    pattern = r"(?P<c>.*?)(?: \((?P<source>.*)\))?\.\n\nInvariant: (?P<invariant>.*)\.\n"
+    said = {name: re.match(pattern, text or "") for name, text in texts.items()}
+    rows = [{"scale": f"`{name}`", **found.groupdict("")} for name, found in said.items() if found]
+    return pd.DataFrame(rows).rename(columns={"c": "what c is", "invariant": "the value stays under rescaling"})
 
 
 def arguments(measure: str) -> dict[str, str]:

@@ -228,6 +228,7 @@ class L2:
 
     def __init__(self, scale: Parameters, rho: float):
         self.rho, self._scale = rho, scale
+        self._eps = max(torch.finfo(value.dtype).eps for value in scale.values())
 
     def project(self, delta: Parameters) -> Parameters:
         """The nearest point of the ball in the Euclidean norm of the scaled coordinates u = delta / c.
@@ -248,9 +249,7 @@ class L2:
         """
         moving = {name: torch.where(self._scale[name] > 0, value, 0) for name, value in delta.items()}
         length = _norm(value / self._positive(name) for name, value in moving.items())
-        # What lies outside by rounding alone is left as it is, so that projecting twice is projecting once, to the bit.
-        outside = length > self.rho * (1 + 16 * torch.finfo(length.dtype).eps)
-        factor = torch.where(outside, self.rho / length, 1)
+        factor = self._factor(length)
         return {name: value.mul_(beside(value, factor)) for name, value in moving.items()}
 
     def steepest(self, gradient: Parameters) -> Parameters:
@@ -283,11 +282,40 @@ class L2:
             >>> ball.advance(delta, gradient, torch.tensor([0.5]), None)["w"].tolist()
             [[0.0, 0.5]]
         """
-        step = self.steepest(gradient)
-        ahead = self.project({name: torch.addcmul(x, beside(x, eta), step.pop(name)) for name, x in delta.items()})
-        if before is None:
-            return ahead
-        return self.project({name: _with_momentum(ahead.pop(name), x, before[name]) for name, x in delta.items()})
+        products = self._products(delta, gradient, before or delta)
+        slope = products[:, 2, 2].sqrt()
+        step = torch.where(slope > 0, eta / slope, 0)
+        parts = torch.stack([torch.ones_like(step), torch.zeros_like(step), step], dim=1)  # of x, y, c^2 gradient
+        parts = self._shrunk(parts, products)
+        if before is not None:
+            parts = (1 - MOMENTUM) * parts + parts.new_tensor([2 * MOMENTUM, -MOMENTUM, 0])
+            parts = self._shrunk(parts, products)
+        return self._mixed(parts, delta, gradient, before or delta)
+
+    def _products(self, delta: Parameters, gradient: Parameters, before: Parameters) -> Tensor:
+        """Products of delta / c, before / c and c gradient with each other, [P, 3, 3]: all lengths follow from them."""
+        total = 0
+        for name, value in delta.items():
+            for x, y, g, c in blocks(value, before[name], gradient[name], self._scale[name]):
+                positive = torch.where(c > 0, c, 1)
+                vectors = torch.stack([_flat(each).double() for each in (x / positive, y / positive, c * g)], dim=1)
+                total = total + vectors @ vectors.mT
+        return total
+
+    def _shrunk(self, parts: Tensor, products: Tensor) -> Tensor:
+        """The parts, [P, 3], of the mixture that `project` makes of a mixture."""
+        length = torch.einsum("pi,pij,pj->p", parts, products, parts).clamp(min=0).sqrt()
+        return parts * self._factor(length)[:, None]
+
+    def _mixed(self, parts: Tensor, delta: Parameters, gradient: Parameters, before: Parameters) -> Parameters:
+        found = {}
+        for name, value in delta.items():
+            out = torch.empty_like(value)
+            for x, y, g, c, place in blocks(value, before[name], gradient[name], self._scale[name], out):
+                of_x, of_y, of_g = (beside(x, part) for part in parts.unbind(1))
+                torch.mul(x, of_x, out=place).addcmul_(y, of_y).addcmul_((c * g).mul_(c), of_g)
+            found[name] = out
+        return found
 
     def uphill(self, gradient: Parameters) -> Parameters:
         """The gradient in the coordinates in which `project` gives the nearest point, u = delta / c: c^2 gradient.
@@ -352,6 +380,13 @@ class L2:
             [[0.5, -1.0]]
         """
         return {name: self.rho * self._scale[name] * value for name, value in draws.items()}
+
+    def _factor(self, length: Tensor) -> Tensor:
+        """How much what has this length must shrink, [P].
+
+        What lies outside by rounding alone is left as it is, so that projecting twice is projecting once, to the bit.
+        """
+        return torch.where(length > self.rho * (1 + 16 * self._eps), self.rho / length, 1)
 
     def _positive(self, name: str) -> Tensor:
         return torch.where(self._scale[name] > 0, self._scale[name], 1)

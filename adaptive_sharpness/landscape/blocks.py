@@ -22,8 +22,10 @@ def blocks(*values: Tensor) -> Iterator[tuple[Tensor, ...]]:
         [[65536, 65536], [5, 5]]
     """
     first = values[0]
-    if first.numel() <= SIZE or any(not value.is_contiguous() for value in values):
+    order = [0, *sorted(range(1, first.dim()), key=first.stride, reverse=True)]  # that in which they lie in memory
+    if first.numel() <= SIZE or any(not value.permute(order).is_contiguous() for value in values):
         yield values
         return
     problems = len(first)
-    yield from zip(*(value.view(problems, -1).split(max(1, SIZE // problems), dim=1) for value in values), strict=True)
+    flat = (value.permute(order).view(problems, -1) for value in values)
+    yield from zip(*(value.split(max(1, SIZE // problems), dim=1) for value in flat), strict=True)

@@ -94,7 +94,9 @@ def hessian_product(loss: Loss, weights: Parameters) -> Callable[[Parameters], P
             return _differentiated(_called(part, leaves).sum(), leaves, create_graph=True)
 
     parts = _parts(loss)
-    kept = slopes(parts[0]) if len(parts) == 1 else None
+    first = slopes(parts[0])
+    _refuse_functions_that_are_differentiated_once(first)
+    kept = first if len(parts) == 1 else None
 
     def product(v: Parameters) -> Parameters:
         total = None
@@ -131,6 +133,22 @@ def _differentiated(total: Tensor, leaves: Parameters, *, create_graph: bool = F
         )
     found = _gradients(total, leaves, "gradient", create_graph=create_graph)
     return [slope.to_dense() if slope.is_sparse else slope for slope in found]
+
+
+def _refuse_functions_that_are_differentiated_once(slopes: Sequence[Tensor]) -> None:
+    """Their error is a node that leads to no weight, so that torch leaves it and their derivatives out, silently."""
+    met, ahead = set(), [slope.grad_fn for slope in slopes]
+    while ahead:
+        node = ahead.pop()
+        if node is None or node in met:
+            continue
+        met.add(node)
+        if node.name().rpartition("::")[2] == "Error":
+            raise NotDifferentiable(
+                "network: got no second derivative of its loss (a function of it is marked with @once_differentiable), "
+                "wanted one"
+            )
+        ahead.extend(before for before, _ in node.next_functions)
 
 
 def _along(slopes: Sequence[Tensor], leaves: Parameters, v: Parameters) -> Sequence[Tensor]:

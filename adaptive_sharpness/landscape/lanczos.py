@@ -1,7 +1,7 @@
 """Eigenvalues of a symmetric matrix that is known by its products with vectors (Golub & Van Loan 2013, chapter 10)."""
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -45,6 +45,9 @@ class Tridiagonal:
 def largest(product: Product, start: Tensor, count: int, tolerance: float) -> tuple[Tensor, list[Tensor]]:
     """The largest eigenvalues and their eigenvectors, by Lanczos, which stops once they have converged.
 
+    Lanczos meets one vector of each eigenspace. So where several eigenvalues are wanted, it is begun anew orthogonally
+    to those found, until nothing there is larger than the least of them.
+
     Args:
         product: from a vector, [n], to A's product with it.
         start: a random vector, [n].
@@ -67,25 +70,49 @@ def largest(product: Product, start: Tensor, count: int, tolerance: float) -> tu
         ).double()
         values, vectors = torch.linalg.eigh((matrix + matrix.T) / 2)
         return values.flip(0)[:count].cpu(), list(vectors.T.flip(0)[:count].to(start))
+    values, vectors, allowed = _converged(product, start, count, tolerance, [])
+    draw = torch.Generator().manual_seed(1)
+    while 1 < count < size and allowed < torch.inf:
+        other = torch.randn(size, generator=draw, dtype=torch.float64).to(start)  # of the start nothing is left there
+        value, vector, _ = _converged(product, _orthogonal(other, vectors), 1, tolerance, vectors)
+        if value <= values[-1] + allowed:
+            break
+        place = int((values >= value).sum())
+        values = torch.cat([values[:place], value, values[place:-1]])
+        vectors = [*vectors[:place], *vector, *vectors[place:-1]]
+    return values, vectors
+
+
+def _converged(
+    product: Product, start: Tensor, count: int, tolerance: float, without: list[Tensor]
+) -> tuple[Tensor, list[Tensor], float]:
+    """Eigenvalues, their eigenvectors, orthogonal to some others, and the error allowed: infinite if it is not met."""
 
     def found(known: Tridiagonal) -> bool:
         enough = len(known.values) >= FEWEST + 2 * (count - 1)
         allowed = tolerance * known.values.abs().amax()
         return enough and bool((known.errors()[-count:] <= allowed).all())
 
-    known = lanczos(product, start, min(size, MOST), until=found)
+    most = min(len(start) - len(without), MOST)
+    known = lanczos(product, start, most, until=found, without=without)
+    allowed = tolerance * float(known.values.abs().amax())
     if len(known.values) == MOST and not found(known):
+        allowed = torch.inf
         error = known.errors()[-count:].amax()
         warnings.warn(
             f"hessian: an eigenvalue is known to {error:.1g} after {MOST} products, wanted more", stacklevel=2
         )
     weights = known.vectors.flip(1)[:, :count].T
     vectors = [sum(float(share) * q for share, q in zip(row, known.basis, strict=True)) for row in weights]
-    return known.values.flip(0)[:count], vectors
+    return known.values.flip(0)[:count], vectors, allowed
 
 
 def lanczos(
-    product: Product, start: Tensor, steps: int, until: Callable[[Tridiagonal], bool] = lambda _: False
+    product: Product,
+    start: Tensor,
+    steps: int,
+    until: Callable[[Tridiagonal], bool] = lambda _: False,
+    without: Sequence[Tensor] = (),
 ) -> Tridiagonal:
     """Steps of Lanczos; each new vector is made orthogonal to all before it, twice, so that no eigenvalue comes twice.
 
@@ -93,9 +120,10 @@ def lanczos(
 
     Args:
         product: from a vector, [n], to A's product with it.
-        start: the first vector, not 0.
-        steps: at most n.
+        start: the first vector, not 0, orthogonal to those of `without`.
+        steps: at most n, less the vectors of `without`.
         until: whether what is known is enough.
+        without: orthonormal eigenvectors to which all is made orthogonal, too.
 
     Returns:
         What is known.
@@ -106,21 +134,20 @@ def lanczos(
         [1.0, 2.0, 4.0]
     """
     draw = torch.Generator().manual_seed(0)  # of what comes after a span that the matrix does not leave
-    basis, diagonal, beside, rest = [start / _length(start)], [], [], 0.0
-    for step in range(1, steps + 1):
+    basis, diagonal, beside = [start / _length(start)], [], []
+    while True:
         ahead = product(basis[-1])
         diagonal.append(float(torch.dot(basis[-1], ahead)))
-        rest = _length(_orthogonal(ahead, basis))
+        rest = _length(_orthogonal(ahead, [*without, *basis]))
         known = _solved(diagonal, beside, rest, basis)
         if rest <= 16 * torch.finfo(start.dtype).eps * float(known.values.abs().amax()):
             rest, known = 0.0, _solved(diagonal, beside, 0.0, basis)
             ahead = torch.randn(len(start), generator=draw, dtype=torch.float64).to(start)
-            _orthogonal(ahead, basis)
-        if step == steps or until(known):
+            _orthogonal(ahead, [*without, *basis])
+        if len(basis) == steps or until(known):
             return known
         beside.append(rest)
         basis.append(ahead / _length(ahead))
-    raise AssertionError("unreachable")
 
 
 def _solved(diagonal: list[float], beside: list[float], rest: float, basis: list[Tensor]) -> Tridiagonal:
@@ -129,11 +156,11 @@ def _solved(diagonal: list[float], beside: list[float], rest: float, basis: list
     return Tridiagonal(*torch.linalg.eigh(t), rest, list(basis))
 
 
-def _orthogonal(vector: Tensor, basis: list[Tensor]) -> Tensor:
+def _orthogonal(vector: Tensor, basis: Sequence[Tensor]) -> Tensor:
     """The vector less its parts along the basis, in place; once more for what rounding left."""
     for _ in range(2):
         for q in basis:
-            vector.sub_(q * torch.dot(q, vector))
+            vector.sub_(q, alpha=float(torch.dot(q, vector)))
     return vector
 
 

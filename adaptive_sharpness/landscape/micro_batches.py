@@ -1,7 +1,6 @@
 """The loss of many examples as a sum over micro-batches: memory is that of one of them."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 
@@ -39,13 +38,13 @@ def in_micro_batches(objective: Objective, batches: Sequence[Sequence], size: in
     return InParts(parts)
 
 
-def is_mean(objective: Objective, state: Parameters, batch: Any, size: int | None) -> bool:
+def is_mean(objective: Objective, state: Parameters, batches: Sequence, size: int | None) -> bool:
     """Whether a loss is a mean over examples, and not a sum: two micro-batches are compared with both at once.
 
     Args:
         objective: the loss.
         state: of one model, by name.
-        batch: one.
+        batches: of which the first one with two examples is looked at: of one example mean and sum are the same.
         size: examples of a micro-batch, None for half the batch.
 
     Raises:
@@ -55,11 +54,12 @@ def is_mean(objective: Objective, state: Parameters, batch: Any, size: int | Non
         >>> from torch import nn
         >>> batch, state = (torch.tensor([[1.0], [2.0]]), torch.zeros(2, 1)), {"weight": torch.ones(1, 1)}
         >>> network = nn.Linear(1, 1, bias=False).eval()
-        >>> is_mean(Objective(network, nn.functional.mse_loss), state, batch, 1)
+        >>> is_mean(Objective(network, nn.functional.mse_loss), state, [batch], 1)
         True
-        >>> is_mean(Objective(network, nn.MSELoss(reduction="sum")), state, batch, 1)
+        >>> is_mean(Objective(network, nn.MSELoss(reduction="sum")), state, [batch], 1)
         False
     """
+    batch = next((each for each in batches if examples.count(each) > 1), batches[0])
     number = examples.count(batch)
     size = min(size or number, max(1, number // 2))
     means, sums = True, True

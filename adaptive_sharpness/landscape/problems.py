@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from adaptive_sharpness.landscape import options, scales
+from adaptive_sharpness.landscape import examples, options, scales
 from adaptive_sharpness.landscape.derivatives import InParts, Loss, NotDifferentiable
 from adaptive_sharpness.landscape.micro_batches import in_micro_batches, is_mean
 from adaptive_sharpness.landscape.network import differentiable, measurable, untouched
@@ -173,20 +173,24 @@ class Problems:
         self._objectives = [Objective(each, loss, **how) for each in models]
         self._names, *_ = [_perturbed(each, perturb) for each in models]
         self._states = _stack(models) if states is None else _checked(models[0], states)
+        if self._stacked == 1:
+            self._states = {name: _channels_last(value) for name, value in self._states.items()}
         self._count = len(next(iter(self._states.values())))
         self._batches = _listed(batches, self._states[self._names[0]])
         self._scale = scales.of_models({name: self._states[name] for name in self._names}, scale)
         self._in_parts = self._micro_batch is not None or self._whole
+        batch, size = self._batches[0], self._micro_batch
+        batch = batch if size is None else examples.some(batch, 0, min(size, examples.count(batch)))
         for position, objective in enumerate(self._objectives):
             state = {name: value[position] for name, value in self._states.items()}
-            own = objective.check(state, self._batches[0])
-            first = self._objectives[0].value(state, self._batches[0]) if position else own
+            own = objective.check(state, batch)
+            first = self._objectives[0].value(state, batch) if position else own
             if not torch.isclose(own, first, rtol=1e-5, atol=0, equal_nan=True):
                 raise ValueError(
                     f"model {position}: got another loss from it than from model 0 with its parameters, "
                     f"wanted one architecture"
                 )
-        self._mean = not self._in_parts or is_mean(self._objectives[0], state, self._batches[0], self._micro_batch)
+        self._mean = not self._in_parts or is_mean(self._objectives[0], state, self._batches, self._micro_batch)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -420,6 +424,13 @@ def _stack(models: Sequence[nn.Module]) -> Parameters:
     if len(states) == 1:  # a view
         return {name: value[None] for name, value in states[0].items()}
     return {name: torch.stack([state[name] for state in states]) for name in states[0]}
+
+
+def _channels_last(value: Tensor) -> Tensor:
+    """Kernels of several models in the order in which one model's convolutions are fast, see `objective`."""
+    if value.dim() != 5:
+        return value
+    return value.permute(0, 1, 3, 4, 2).clone(memory_format=torch.contiguous_format).permute(0, 1, 4, 2, 3)
 
 
 def _checked(network: nn.Module, states: Mapping[str, Tensor]) -> Parameters:

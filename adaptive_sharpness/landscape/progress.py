@@ -1,5 +1,6 @@
 """How far many problems are solved: a bar, and a call a problem."""
 
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
@@ -47,6 +48,27 @@ class Progress:
         finally:
             if bar is not None:
                 bar.close()
+
+
+@contextmanager
+def until_interrupted(caught: bool) -> Iterator[None]:
+    """An interrupt in the block ends the block alone, with a warning, if it is to be caught.
+
+    Args:
+        caught: whether it is.
+
+    Example:
+        >>> with warnings.catch_warnings(record=True) as told, until_interrupted(True):
+        ...     raise KeyboardInterrupt
+        >>> len(told)
+        1
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        if not caught:
+            raise
+        warnings.warn("interrupted: what is not finished is nan, or left out", stacklevel=4)
 
 
 def _bar(problems: int):

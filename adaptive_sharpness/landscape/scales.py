@@ -1,4 +1,8 @@
-"""The scale c of each weight, in whose units a ball's radius is given: by name, or a function of (name, parameter)."""
+"""The scale c of each weight, in whose units a ball's radius is given: by name, or a function of (name, parameter).
+
+Where a rescaling of the weights leaves the network's function as it was, a measure in these units keeps its value if
+the scale is rescaled alike: `Invariant` says for which factors it is.
+"""
 
 from collections.abc import Callable
 
@@ -14,6 +18,8 @@ ASAM_OFFSET = 0.01  # eta of Kwon et al. 2021, section 5
 def adaptive(_: str, w: Tensor) -> Tensor:
     """|w| (Kwon et al. 2021, eq. 3, element-wise).
 
+    Invariant: each weight by a factor of its own.
+
     Example:
         >>> adaptive("fc.weight", torch.tensor([[-3.0, 4.0]])).tolist()
         [[3.0, 4.0]]
@@ -23,6 +29,8 @@ def adaptive(_: str, w: Tensor) -> Tensor:
 
 def none(_: str, w: Tensor) -> Tensor:
     """1: the ball is in the units of the weights.
+
+    Invariant: none.
 
     Example:
         >>> none("fc.weight", torch.tensor([[-3.0, 4.0]])).tolist()
@@ -34,6 +42,8 @@ def none(_: str, w: Tensor) -> Tensor:
 def filter(_: str, w: Tensor) -> Tensor:
     """Of a convolution the 2-norm of a weight's filter, elsewhere |w| (Kwon et al. 2021, section 3, filter-wise).
 
+    Invariant: each filter by a factor, elsewhere each weight.
+
     Example:
         >>> filter("conv.weight", torch.tensor([[[[-3.0, 4.0]]]])).tolist()
         [[[[5.0, 5.0]]]]
@@ -43,6 +53,8 @@ def filter(_: str, w: Tensor) -> Tensor:
 
 def neuron(_: str, w: Tensor) -> Tensor:
     """The 2-norm of all weights into a filter or neuron, |w| for what has one dimension (Li et al. 2018, section 4).
+
+    Invariant: all weights into a filter or neuron by one factor.
 
     Example:
         >>> neuron("fc.weight", torch.tensor([[-3.0, 4.0], [0.0, 2.0]])).tolist()
@@ -54,6 +66,8 @@ def neuron(_: str, w: Tensor) -> Tensor:
 def keskar(_: str, w: Tensor) -> Tensor:
     """|w| + 1 (Keskar et al. 2017, eq. 3).
 
+    Invariant: none.
+
     Example:
         >>> keskar("fc.weight", torch.tensor([[-3.0, 4.0]])).tolist()
         [[4.0, 5.0]]
@@ -63,6 +77,8 @@ def keskar(_: str, w: Tensor) -> Tensor:
 
 def asam(name: str, w: Tensor) -> Tensor:
     """|w| + 0.01 for what has "weight" in its name, else 1 (the code of Kwon et al. 2021).
+
+    Invariant: none; nearly those of adaptive, where weights are far above 0.01.
 
     Example:
         >>> round(asam("fc.weight", torch.tensor([-3.0])).item(), 6), asam("fc.bias", torch.tensor([-3.0])).item()

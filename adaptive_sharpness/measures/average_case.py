@@ -93,6 +93,7 @@ def average_case(
     of_loss |= {"stacked": stacked, "states": states}
     problems = Problems(model, loss, batches, progress=progress, callback=callback, **of_loss)
 
+    @torch.no_grad()
     def solution(chunk: Chunk) -> dict[str, Tensor]:
         ball = NORMS[norm](chunk.scale, rho)
         base = chunk.base_loss()
@@ -106,7 +107,6 @@ def average_case(
         rise = torch.stack([each - base.double() for each in losses]).mean(dim=0)
         return {"per_batch": rise, "base_loss": base, "max_loss": torch.stack(losses).amax(dim=0)}
 
-    with torch.no_grad():
-        found = AverageCase(**problems.solve(solution))
+    found = AverageCase(**problems.solve(solution))
     warn_of_rounding("average_case", found, problems.dtype, found.max_loss > found.base_loss)
     return found

@@ -15,7 +15,7 @@ from adaptive_sharpness.landscape.lanczos import lanczos, largest
 from adaptive_sharpness.landscape.objective import Parameters
 from adaptive_sharpness.landscape.problems import Chunk, Problems
 from adaptive_sharpness.landscape.products import ScaledHessian, flat
-from adaptive_sharpness.landscape.progress import Callback
+from adaptive_sharpness.landscape.progress import Callback, until_interrupted
 from adaptive_sharpness.landscape.scales import Scale
 from adaptive_sharpness.measures._measured import Measured
 
@@ -153,7 +153,7 @@ def hessian(
         trace_error: the standard error of the trace wanted, as a share of it: more vectors are drawn until it is that.
         density: steps of stochastic Lanczos for the spectral density, 0 for none.
         groups: "layer", or a function from a parameter's name to its group's: whose own blocks of the Hessian to
-            measure, too, each with all other parameters fixed.
+            measure, too, each with all other parameters fixed; of a few weights there are as many eigenvalues.
         whole: whether all batches are one, the whole data, whose eigenvalues are no means of those of its batches.
         tolerance: the error of an eigenvalue allowed, as a share of the absolutely largest; by precision if None.
         perturb: "all" parameters, "weights" without biases, "no_normalisation" layers, "trainable" ones, or a function
@@ -189,6 +189,8 @@ def hessian(
     size = sum(shape.numel() for shape in problems.perturbed.values())
     if eigenvalues > size:
         raise ValueError(f"eigenvalues: got {eigenvalues}, wanted at most {size}, as many as there are weights")
+    members = {} if groups is None else _groups(problems.perturbed, groups)
+    ranks = ["lambda_max", *(f"lambda_{rank}" for rank in range(2, eigenvalues + 1))]
 
     def solution(chunk: Chunk) -> dict[str, Tensor]:
         base = chunk.base_loss()
@@ -203,24 +205,24 @@ def hessian(
             known |= {f"vector.{name}": torch.stack([one[name] for one in each], dim=1) for name in each[0]}
         if density:
             known |= _density(chunk, product, seed, vectors, min(density, size))
-        return {**known, "values": values[None]}
+        return {**known, **{rank: value[None] for rank, value in zip(ranks, values, strict=True)}}
 
     found = problems.solve(solution)
-    values = found["values"].double()
-    more = {f"lambda_{position + 1}": values[..., position] for position in range(1, eigenvalues)}
     of_vectors = {name.removeprefix("vector."): found[name] for name in found if name.startswith("vector.")}
     blocks = {}
-    if groups is not None:
-        again = partial(hessian, model, loss, problems.first(), eigenvalues=eigenvalues, eigenvectors=eigenvectors)
+    if members and not found["trace"].isnan().any():  # else interrupted
+        again = partial(hessian, model, loss, problems.first(), eigenvectors=eigenvectors, states=states, seed=seed)
         same = {"vectors": vectors, "trace_error": trace_error, "density": density, "tolerance": tolerance}
-        for group, names in _groups(problems.perturbed, groups).items():
-            blocks[group] = again(**same, **of_loss, states=states, seed=seed, perturb=names.__contains__)
+        with until_interrupted(progress):
+            for group, names in members.items():
+                most = min(eigenvalues, sum(problems.perturbed[name].numel() for name in names))
+                blocks[group] = again(**same, **of_loss, eigenvalues=most, perturb=names.__contains__)
     return Curvature(
-        per_batch=values[..., 0],
+        per_batch=found["lambda_max"],
         base_loss=found["base_loss"],
-        further={"trace": found["trace"], **more},
+        further={"trace": found["trace"], **{rank: found[rank] for rank in ranks[1:]}},
         errors={"trace": found["error"]},
-        eigenvalues=values,
+        eigenvalues=torch.stack([found[rank] for rank in ranks], dim=-1),
         eigenvectors=of_vectors or None,
         density=Density(found["nodes"], found["weights"], size) if density else None,
         groups=blocks or None,
@@ -231,16 +233,15 @@ def _trace(chunk: Chunk, product: ScaledHessian, seed: int, vectors: int, wanted
     """Hutchinson's estimate and its standard error."""
     forms: list[float] = []
     fewest = vectors if wanted is None else max(vectors, 2)  # one has no standard error
-    while len(forms) < MOST_VECTORS:
+    most = max(vectors, MOST_VECTORS)
+    while len(forms) < most:
         sign = _vector(chunk, product, seed, len(forms) + 1).sign()
         forms.append(float(torch.dot(sign.double(), product(sign).double())))
         mean, error = _mean_and_error(forms)
         if len(forms) >= fewest and (wanted is None or not error > wanted * abs(mean)):
             break
     else:
-        warnings.warn(
-            f"hessian: the trace is known to {error:.1g} after {MOST_VECTORS} vectors, wanted more", stacklevel=2
-        )
+        warnings.warn(f"hessian: the trace is known to {error:.1g} after {most} vectors, wanted more", stacklevel=2)
     return {"trace": torch.tensor([mean], dtype=torch.float64), "error": torch.tensor([error], dtype=torch.float64)}
 
 

@@ -13,7 +13,7 @@ from adaptive_sharpness.landscape import ascent, options
 from adaptive_sharpness.landscape.balls import L2, NORMS, LInf
 from adaptive_sharpness.landscape.objective import Parameters
 from adaptive_sharpness.landscape.problems import Chunk, Problems
-from adaptive_sharpness.landscape.progress import Callback
+from adaptive_sharpness.landscape.progress import Callback, until_interrupted
 from adaptive_sharpness.landscape.scales import Scale
 from adaptive_sharpness.measures._measured import Measured, warn_of_rounding
 
@@ -157,11 +157,12 @@ def worst_case(
     delta = {name.removeprefix("delta."): found.pop(name) for name in list(found) if name.startswith("delta.")}
     rise = found["max_loss"] - found["base_loss"]
     gain = torch.full_like(rise, math.nan)
-    if convergence:
-        again = Problems(model, loss, problems.first(convergence), **of_loss)
-        twice = again.solve(partial(solution, steps=2 * steps))
-        few = rise[..., :convergence]
-        gain[..., :convergence] = torch.where(few > 0, (twice["max_loss"] - twice["base_loss"]) / few - 1, math.nan)
+    if convergence and not rise.isnan().any():  # else interrupted
+        with until_interrupted(progress):
+            again = Problems(model, loss, problems.first(convergence), **of_loss)
+            twice = again.solve(partial(solution, steps=2 * steps))
+            few = rise[..., :convergence]
+            gain[..., :convergence] = torch.where(few > 0, (twice["max_loss"] - twice["base_loss"]) / few - 1, math.nan)
     further = {"first_order": found.pop("first_order")}
     result = WorstCase(per_batch=rise, further=further, **found, gain_from_doubling=gain, delta=delta or None)
     warn_of_rounding("worst_case", result, problems.dtype, result.first_order > 0)

@@ -3,25 +3,28 @@
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 from adaptive_sharpness import plugins
 from adaptive_sharpness.study.config.block import sorted_keys
+from adaptive_sharpness.study.config.canonical import canonical_pool, drop_defaults
 from adaptive_sharpness.study.config.measures import Measurement
-from adaptive_sharpness.study.config.model_table import ModelRow, ranges
 from adaptive_sharpness.study.config.part import lacking
+from adaptive_sharpness.study.config.pools import PoolSettings
+from adaptive_sharpness.study.config.settings_of_pool import settings_of
 from adaptive_sharpness.study.config.study import Study
+from adaptive_sharpness.study.imports import Imports
 from adaptive_sharpness.study.running import code, records
 
 # How hard a measure searches, which does not change what it looks for.
 SEARCH = ("solver", "steps", "rate", "restarts", "origin", "convergence")
-NOTHING = "(?!)"  # a pattern that no text has
 NO_BALL = "none"  # what stands in a path in place of a radius
 ENDINGS = ("safetensors", "initial.safetensors", "csv", "test_losses.safetensors")  # of what a shard's job writes
+IMPORTED = tuple(ending for ending in ENDINGS if not ending.startswith("initial"))  # the same, of models from elsewhere
 # Rules whose results say nothing of other models.
 UNMARKED = ("fetch", "prepare", "train", "import_models", "measure", "metrics")
 
@@ -66,24 +69,42 @@ class Plan:
 
     def __init__(self, study: Study, scripts: Callable[[str], Path], prefix: str = "", wholes: Iterable[Study] = ()):
         self.study, self._scripts, self._prefix = study, scripts, prefix
+        self.imports = Imports(study)  # its pools that were trained elsewhere
         self._recipes: dict[str, str] = {}  # of each file, once its job has been planned
         self.part = "; ".join(lacking(study, wholes))
         # Many jobs share each of these.
-        shared = (self._pool_of, self._way_of, self._asked_by, self._code_of, self._plugin_of)
-        self._pool, self._way, self._asked, self._code, self._plugin = map(cache, shared)
+        self._options, self._plugin = (cache(partial(f, folder=study.plugins)) for f in (plugins.options, plugins.file))
+        shared = (self._pool_of, self._way_of, self._asked_by, self._used_of, self._digest_of)
+        self._pool, self._way, self._asked, self._used, self._digest = map(cache, shared)
         self.pools = [{"protocol": protocol, "pool": pool} for protocol, pool in study.pools_done()]
-        self.datasets = sorted({self._block(**pool).dataset for pool in self.pools})
-        self.shards = [{**pool, "seeds": seeds} for pool in self.pools for seeds in self._seed_ranges(**pool)]
+        self._blocks = dict(self._named_blocks())
+        self.datasets = sorted({block.dataset for block in self._blocks.values()})
+        settings = defaultdict(list)
+        for protocol, pool, setting in self._blocks:
+            settings[protocol, pool].append({"protocol": protocol, "pool": pool, "setting": setting})
+        self.shards = [
+            {**each, "seeds": seeds}
+            for pool in self.pools
+            for each in settings[pool["protocol"], pool["pool"]]
+            for seeds in self._seed_ranges(**pool)
+        ]
         self.measurements = [
             {**pool, "measure": measure, "rho": rho}
             for pool in self.pools
             for measure in study.measures
             for rho in self._radii(measure=measure, **pool)
         ]
-        self.measured = [{**each, "seeds": seeds} for each in self.measurements for seeds in self._seed_ranges(**each)]
+        self.measured = [
+            {**setting, "measure": each["measure"], "rho": each["rho"], "seeds": seeds}
+            for each in self.measurements
+            for setting in settings[each["protocol"], each["pool"]]
+            for seeds in self._seed_ranges(**each)
+        ]
 
-    def pool(self, protocol: str, pool: str, seeds: str = "", **_: str) -> dict[str, Any]:
-        """Return what determines the models of a pool, in canonical form; of one from elsewhere, those of a shard.
+    def pool(self, protocol: str, pool: str, setting: str = "", seeds: str = "", **_: str) -> dict[str, Any]:
+        """Return what determines the models of a pool, or of one of its settings, in canonical form.
+
+        Of models from elsewhere it is that of one shard, whose table may give it options of its own.
 
         Example:
             >>> from adaptive_sharpness.study.config.pools import PoolSettings
@@ -95,63 +116,9 @@ class Plan:
             >>> plan.pool("report", "gat")["options"]
             {'hidden': 4}
         """
-        return self._pool(protocol, pool, seeds if self.is_imported(protocol, pool) else "")
+        return self._pool(protocol, pool, setting, seeds if self.imports.has(protocol, pool) else "")
 
-    def is_imported(self, protocol: str, pool: str, **_: str) -> bool:
-        """Return whether the models of a pool were trained elsewhere.
-
-        Example:
-            >>> from adaptive_sharpness.study.config.pools import PoolSettings
-            >>> protocols = {"report": {"gat": PoolSettings.model_construct(dataset="cora", seeds=1)}}
-            >>> study = Study.model_construct(protocols=protocols, measures={}, seeds_per_job=1)
-            >>> Plan(study, scripts=Path).is_imported("report", "gat")
-            False
-        """
-        return self._block(protocol, pool).checkpoints is not None
-
-    def rows(self, protocol: str, pool: str, seeds: str = "", **_: str) -> list[dict[str, Any]]:
-        """Return what the table says of each model of a pool, or of one of its shards, that was trained elsewhere.
-
-        Example:
-            >>> from adaptive_sharpness.study.config.pools import PoolSettings
-            >>> protocols = {"report": {"gat": PoolSettings.model_construct(dataset="cora", seeds=1)}}
-            >>> study = Study.model_construct(protocols=protocols, measures={}, seeds_per_job=1)
-            >>> Plan(study, scripts=Path).rows("report", "gat")
-            []
-        """
-        return [row.plain() for row in self._rows(protocol, pool, seeds)]
-
-    def model_files(self, protocol: str, pool: str, seeds: str = "", **_: str) -> list[str]:
-        """Return the files of the models of a pool, or of one of its shards, that were trained elsewhere.
-
-        Example:
-            >>> from adaptive_sharpness.study.config.pools import PoolSettings
-            >>> protocols = {"report": {"gat": PoolSettings.model_construct(dataset="cora", seeds=1)}}
-            >>> study = Study.model_construct(protocols=protocols, measures={}, seeds_per_job=1)
-            >>> Plan(study, scripts=Path).model_files("report", "gat")
-            []
-        """
-        return list(dict.fromkeys(file for row in self._rows(protocol, pool, seeds) for file in row.files))
-
-    def protocols_of(self, imported: bool) -> str:
-        """Return a pattern of the protocols whose pools are imported, or are not, in the path of a checkpoint.
-
-        Example:
-            >>> from adaptive_sharpness.study.config.pools import PoolSettings
-            >>> protocols = {"report": {"gat": PoolSettings.model_construct(dataset="cora", seeds=1)}}
-            >>> study = Study.model_construct(protocols=protocols, measures={}, seeds_per_job=1)
-            >>> Plan(study, scripts=Path).protocols_of(imported=False)
-            'report(?=/(gat)/)'
-        """
-        pools: dict[str, list[str]] = defaultdict(list)
-        for protocol, pool in (
-            (protocol, pool) for protocol, all_of in self.study.protocols.items() for pool in all_of
-        ):
-            if self.is_imported(protocol, pool) == imported:
-                pools[protocol].append(pool)
-        return "|".join(f"{protocol}(?=/({'|'.join(names)})/)" for protocol, names in pools.items()) or NOTHING
-
-    def way(self, protocol: str, pool: str, measure: str, **_: str) -> dict[str, Any]:
+    def way(self, protocol: str, pool: str, measure: str, setting: str = "", **_: str) -> dict[str, Any]:
         """Return how a measure is taken on a pool, in canonical form.
 
         Example:
@@ -163,7 +130,7 @@ class Plan:
             >>> plan.way("report", "gat", "hessian")
             {'batches': 5, 'estimator': 'hessian', 'options': {}}
         """
-        return self._way(protocol, pool, measure)
+        return self._way(pool, measure, self._block(protocol, pool, setting).hops)
 
     def settings(self, rule: str, **labels: str) -> dict[str, Any]:
         """Return what the config says of a job, by the names of its rule's params.
@@ -179,7 +146,7 @@ class Plan:
             "fetch": lambda: {"sha256": self.hashes(**labels)},
             "prepare": lambda: {"block": self.preparation(**labels)},
             "train": lambda: {"pool": self.pool(**labels)},
-            "import_models": lambda: {"pool": self.pool(**labels), "rows": self.rows(**labels)},
+            "import_models": lambda: {"pool": self.pool(**labels), "rows": self.imports.rows(**labels)},
             "measure": lambda: {"pool": self.pool(**labels), "way": self.way(**labels)},
             "runs_table": lambda: {"order": self.order()},
             "estimates_table": lambda: {"balls": self.balls(), "order": self.order()},
@@ -200,25 +167,21 @@ class Plan:
             >>> plan.code("metrics") == code.digest(script)  # of a rule without plug-ins
             True
         """
-        told = {key: labels[key] for key in ("dataset", "protocol", "pool", "measure") if key in labels}
-        return self._code(rule, tuple(told.items()))
+        keys = ("dataset", "protocol", "pool", "setting", "measure")
+        return self._digest(rule, self._used(rule, tuple((key, labels[key]) for key in keys if key in labels)))
 
-    def _pool_of(self, protocol: str, pool: str, seeds: str) -> dict[str, Any]:
-        block = self._block(protocol, pool).for_training(pool)
-        training = block.get("training", {})
-        if seeds:  # models of one shard have the same options
-            block["options"] = {**block.get("options", {}), **self._rows(protocol, pool, seeds)[0].options}
-        self._drop_defaults("architectures", block["architecture"], block.setdefault("options", {}))
-        for key, kind in code.NAMED_BY_TRAINING.items():
-            if key in training:
-                self._drop_defaults(kind, training[key].get("name", "minibatches"), training[key])
-        return sorted_keys(block)
+    def _pool_of(self, protocol: str, pool: str, setting: str, seeds: str) -> dict[str, Any]:
+        block = self._block(protocol, pool, setting)
+        if seeds:
+            block = block.model_copy(
+                update={"options": {**block.options, **self.imports.options(protocol, pool, seeds)}}
+            )
+        return canonical_pool(block, pool, self._options)
 
-    def _way_of(self, protocol: str, pool: str, measure: str) -> dict[str, Any]:
+    def _way_of(self, pool: str, measure: str, hops: int | None) -> dict[str, Any]:
         known = self.study.measures[measure].on_pool(measure, pool)
-        hops = self._block(protocol, pool).hops
         way = Measurement(**known, **({} if hops is None else {"hops": hops})).canonical()
-        self._drop_defaults("measures", way["estimator"], way.setdefault("options", {}))
+        drop_defaults(self._options("measures", way["estimator"]), way.setdefault("options", {}))
         return sorted_keys(way)
 
     def asks(self, name: str, pool: str, measure: str, **_: str) -> bool:
@@ -336,7 +299,7 @@ class Plan:
             >>> plan.measured, plan.order() == hashlib.sha256(b"[]").hexdigest()
             ([], True)
         """
-        return hashlib.sha256(json.dumps(self.measured).encode()).hexdigest()
+        return hashlib.sha256(json.dumps([records.said_labels(each) for each in self.measured]).encode()).hexdigest()
 
     def config(self) -> str:
         """Return a sha256 of all that the config says of results: not of sources, nor of defaults written out.
@@ -350,7 +313,7 @@ class Plan:
             (True, False)
         """
         said = [self.preparation(dataset) for dataset in self.datasets]
-        said += [[each, self.pool(**each)] for each in self.shards]
+        said += [[records.said_labels(each), self.pool(**each)] for each in self.shards]
         said += [[each, self.way(**each)] for each in self.measurements]
         said += [self.published(), self.ladder(), self.replicates()]
         return hashlib.sha256(json.dumps(said).encode()).hexdigest()
@@ -382,14 +345,10 @@ class Plan:
             inputs = (f"{raw}/{self.raw(dataset)}/SHA256SUMS",)
             yield self._job("prepare", inputs, (f"{results}/datasets/{dataset}.safetensors",), dataset=dataset)
         for labels in self.shards:
-            imported, stem, dataset = (
-                self.is_imported(**labels),
-                _checkpoint(results, **labels),
-                self._dataset(results, **labels),
-            )
-            outputs = tuple(f"{stem}.{ending}" for ending in ENDINGS if not (imported and ending.startswith("initial")))
-            rule = "import_models" if imported else "train"
-            yield self._job(rule, (dataset, *self.model_files(**labels)), outputs, **labels)
+            rule, endings = ("import_models", IMPORTED) if self.imports.has(**labels) else ("train", ENDINGS)
+            inputs = (self._dataset(results, **labels), *self.imports.files(**labels))
+            outputs = tuple(f"{_checkpoint(results, **labels)}.{ending}" for ending in endings)
+            yield self._job(rule, inputs, outputs, **labels)
         for labels in self.measured:
             stem = _checkpoint(results, **labels)
             asked = [f"{stem}.{name}.safetensors" for name in ("initial", "test_losses") if self.asks(name, **labels)]
@@ -418,7 +377,8 @@ class Plan:
     def _job(self, rule: str, inputs: tuple[str, ...], outputs: tuple[str, ...], **labels: str) -> Job:
         digest = "" if rule == "fetch" else self.code(rule, **labels)
         before = records.before(self._recipes.get(path, "") for path in inputs)
-        job = Job(rule, inputs, outputs, {**self.settings(rule, **labels), "labels": labels}, digest, before)
+        settings = {**self.settings(rule, **labels), "labels": records.said_labels(labels)}
+        job = Job(rule, inputs, outputs, settings, digest, before)
         if rule != "fetch":  # raw data are what they are, wherever they came from
             self._recipes |= dict.fromkeys(outputs, records.Origin(job.settings, digest, before).recipe)
         return job
@@ -429,25 +389,17 @@ class Plan:
     def _asked_by(self, estimator: str) -> set[str]:
         return set(plugins.parameters("measures", estimator, self.study.plugins) or ())
 
-    def _code_of(self, rule: str, labels: tuple[tuple[str, str], ...]) -> str:
-        folder = self.study.plugins
-        used = code.used_plugins(rule, self.settings(rule, **dict(labels)), folder)
-        return code.digest(self._scripts(rule), *used, folder=folder)
+    def _used_of(self, rule: str, labels: tuple[tuple[str, str], ...]) -> tuple[Path, ...]:
+        names = code.used_names(rule, self.settings(rule, **dict(labels)), self.study.plugins)
+        return tuple(filter(None, (self._plugin(kind, name) for kind, name in names)))
 
-    def _plugin_of(self, kind: str, name: str) -> Path | None:
-        return plugins.file(kind, name, self.study.plugins)
-
-    def _drop_defaults(self, kind: str, name: str, options: dict[str, Any]) -> None:
-        """Take out what is as it would be if it were not said, so that saying it remakes nothing."""
-        taken = plugins.options(kind, name, self.study.plugins) or {}
-        for key in [key for key in options if key in taken and not taken[key].required]:
-            if type(options[key]) is type(taken[key].default) and options[key] == taken[key].default:
-                del options[key]
+    def _digest_of(self, rule: str, used: tuple[Path, ...]) -> str:
+        return code.digest(self._scripts(rule), *used, folder=self.study.plugins)
 
     def _ball(self, protocol: str, pool: str, measure: str) -> str:
         """What the maximum that a measure seeks depends on; empty for a measure that seeks none."""
         way = self.way(protocol, pool, measure)
-        taken = plugins.options("measures", way["estimator"], self.study.plugins) or {}
+        taken = self._options("measures", way["estimator"]) or {}
         if "solver" not in taken:
             return ""
         given = {**{key: parameter.default for key, parameter in taken.items()}, **way["options"]}
@@ -455,21 +407,22 @@ class Plan:
         batches = {key: getattr(Measurement.model_validate(way), key) for key in ("estimator", "batch_size", "seed")}
         return json.dumps({**sought, **batches}, sort_keys=True, default=str)
 
-    def _block(self, protocol: str, pool: str, **_: str):
-        return self.study.protocols[protocol][pool]
+    def _named_blocks(self) -> Iterator[tuple[tuple[str, str, str], PoolSettings]]:
+        """The block of each setting of each pool; its label begins with the / before its folder."""
+        for protocol, pool in self.study.pools_done():
+            for each in settings_of(f"protocols.{protocol}.{pool}", self.study.protocols[protocol][pool]):
+                yield (protocol, pool, f"/{each.name}" if each.name else ""), each.block
+
+    def _block(self, protocol: str, pool: str, setting: str = "") -> PoolSettings:
+        """A setting's; without one, what the config says of the pool."""
+        return self._blocks.get((protocol, pool, setting), self.study.protocols[protocol][pool])
 
     def _seed_ranges(self, protocol: str, pool: str, **_: str) -> list[str]:
         """Ranges of a pool's seeds, each one shard's, such as 000-009."""
-        size, rows = self.study.seeds_per_job_of(pool), self.study.models_of(protocol, pool)
-        if rows:
-            return [f"{first:03d}-{last:03d}" for first, last in ranges(rows, size)]
-        end = self.study.seeds_of(protocol, pool)
+        size, end = self.study.seeds_per_job_of(pool), self.study.seeds_of(protocol, pool)
+        if self.imports.has(protocol, pool):
+            return self.imports.seed_ranges(protocol, pool, size)
         return [f"{first:03d}-{min(first + size, end) - 1:03d}" for first in range(0, end, size)]
-
-    def _rows(self, protocol: str, pool: str, seeds: str) -> Sequence[ModelRow]:
-        rows = self.study.models_of(protocol, pool)
-        first, last = map(int, seeds.split("-")) if seeds else (0, len(rows))
-        return rows[first : last + 1]
 
     def _radii(self, protocol: str, pool: str, measure: str) -> list[str]:
         """The radii at which a measure is taken on a pool, as they stand in paths."""
@@ -479,9 +432,9 @@ class Plan:
         return [NO_BALL] if radii is None else [repr(float(rho)) for rho in radii]
 
 
-def _checkpoint(results: str, protocol: str, pool: str, seeds: str, **_: str) -> str:
-    return f"{results}/checkpoints/{protocol}/{pool}/seeds-{seeds}"
+def _checkpoint(results: str, protocol: str, pool: str, setting: str, seeds: str, **_: str) -> str:
+    return f"{results}/checkpoints/{protocol}/{pool}{setting}/seeds-{seeds}"
 
 
-def _sharpness(results: str, protocol: str, pool: str, measure: str, rho: str, seeds: str) -> str:
-    return f"{results}/sharpness/{protocol}/{pool}/{measure}/rho-{rho}/seeds-{seeds}.parquet"
+def _sharpness(results: str, protocol: str, pool: str, setting: str, measure: str, rho: str, seeds: str) -> str:
+    return f"{results}/sharpness/{protocol}/{pool}{setting}/{measure}/rho-{rho}/seeds-{seeds}.parquet"

@@ -156,6 +156,18 @@ def test_the_highest_loss_is_the_highest_met():
     assert found.sharpness == pytest.approx(losses.mean() - W @ _symmetric() @ W / 2, rel=1e-9)
 
 
+def test_no_gradient_is_kept_of_what_a_loss_has_of_its_own():
+    temperature, modes = nn.Parameter(torch.tensor(2.0).double()), []
+
+    def loss(network, _) -> Tensor:
+        modes.append(torch.is_grad_enabled())
+        return (network() / temperature).square().sum()
+
+    found = average_case(_Vector().eval(), loss, torch.zeros(2, 1), rho=0.1)
+    assert not any(modes)
+    assert not any(value.requires_grad for value in (found.per_batch, found.base_loss, found.max_loss))
+
+
 def test_the_standard_error_of_one_batch_is_no_number():
     assert math.isnan(average_case(_Vector().eval(), _value, _batches(_symmetric(), 0.0, 1), rho=0.1).standard_error)
 

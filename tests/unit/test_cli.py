@@ -41,6 +41,13 @@ def test_the_networks_of_today_have_a_config(capsys):
     assert "report/" not in said
 
 
+def test_the_models_of_all_settings_are_counted(capsys):
+    """27 settings of 5 seeds."""
+    assert cli.main(["check", "config/sweep_small.yaml"]) == 0
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if "sweep/abalone" in line]
+    assert "135" in line.split()
+
+
 @pytest.mark.parametrize("name", ["ladder", "extended", "reference"])
 def test_a_study_is_laid_over_the_base_config(capsys, name):
     assert cli.main(["check", f"studies/hammoud2023/{name}.yaml"]) == 0

@@ -9,7 +9,7 @@ import pytest
 from adaptive_sharpness.stats.reliability import reliability
 from adaptive_sharpness.study.tables.estimates import estimates_table
 
-LABELS = {"protocol": "report", "pool": "fcnn", "rho": 0.1}
+LABELS = {"protocol": "report", "pool": "fcnn", "setting": "", "rho": 0.1}
 WORST = {0: [2, 4, 6], 1: [4, 4, 1], 2: [10, 0, 5]}
 PGA = {0: [1, 2], 1: [6, 0], 2: [3, 2]}
 BALLS = {name: [["pga", "apgd", "more"]] for name in ("fcnn", "gat")}

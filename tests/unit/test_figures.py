@@ -148,6 +148,40 @@ def test_the_title_gives_tau_and_p(tau, p, said):
     assert (panel.get_xlabel(), panel.get_ylabel()) == ("sharpness", "test loss")
 
 
+def varied(settings: list[str]) -> Figure:
+    """Models of a pool, one a setting; test loss rises with the position of the setting."""
+    tau, several = taus("fcnn"), len(settings)
+    labels = {**PUBLISHED_ROW, "headline": True, "train_loss": 0.5}
+    losses = {"value": np.arange(several), "test_loss": np.arange(float(several))}
+    return scatter(pd.DataFrame(losses).assign(setting=settings, **labels), tau)
+
+
+PUBLISHED_ROW = {"protocol": "report", "pool": "fcnn", "measure": "report_pga", "rho": 0.2, "quantity": "sharpness"}
+
+
+def test_each_setting_has_its_points_and_its_place_in_the_legend():
+    [panel] = shown(varied(["lr=10", "lr=9", "lr=0.1", "lr=9"]))
+    assert {line.get_label(): list(line.get_xdata()) for line in panel.lines} == {
+        "lr=0.1": [2],
+        "lr=9": [1, 3],
+        "lr=10": [0],
+    }
+    assert [text.get_text() for text in panel.get_legend().get_texts()] == ["lr=0.1", "lr=9", "lr=10"]
+    looks = {(line.get_markerfacecolor(), line.get_marker()) for line in panel.lines}
+    assert len(looks) == 3
+
+
+def test_of_many_settings_the_axis_is_shown_that_tells_most_of_test_loss():
+    [panel] = shown(varied([f"lr={rate}+size={size}" for size in (1, 2, 3) for rate in (1, 2, 3)]))
+    assert panel.get_legend().get_title().get_text() == "size"
+    assert [list(line.get_ydata()) for line in panel.lines] == [[0, 1, 2], [3, 4, 5], [6, 7, 8]]
+
+
+def test_a_pool_of_one_setting_has_no_legend():
+    [panel] = shown(varied(["", ""]))
+    assert panel.get_legend() is None
+
+
 def test_the_axis_is_named_after_the_quantity():
     table = taus("fcnn", quantity="lambda_max")
     (panel,) = shown(scatter(runs(table), table))

@@ -411,7 +411,7 @@ def test_the_pages_pool_is_imported_as_the_page_says(config, dataset, tmp_path):
     found = [
         import_shard(
             PoolSettings.model_validate(plan.pool(**shard)),
-            [ModelRow(line=0, **row) for row in plan.rows(**shard)],
+            [ModelRow(line=0, **row) for row in plan.imports.rows(**shard)],
             dataset("abalone"),
             CPU,
         ).table

@@ -163,6 +163,7 @@ PATH = {"table": "../theirs.csv", "sha256": HASH}
 GIVEN = [
     ({"pool": {"training": TRAINING}}, f"{POOL}.training: got both it and checkpoints, wanted one"),
     ({"pool": {"initialisation": "glorot"}}, f"{POOL}.initialisation: got both it and checkpoints, wanted one"),
+    ({"pool": {"vary": {"options.widths": [[10, 1]]}}}, f"{POOL}.vary: got both it and checkpoints, wanted one: these"),
     ({"pool": {"seeds": 5}}, f"{POOL}.seeds: got 5, wanted 3, the models of pools/theirs.csv, or nothing"),
     ({"pool": {"stacked": 2}}, f"{POOL}.stacked: got 2, wanted none: these models are trained already"),
     ({"pool": {"checkpoints": PATH}}, f"{POOL}.checkpoints.table: got '../theirs.csv', wanted one below "),

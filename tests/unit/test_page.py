@@ -255,6 +255,16 @@ def test_a_study_without_anything_published_has_a_page():
     assert cells(reader, EVERY)["τ"] == "+0.350"
 
 
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [({}, "differ in their seed alone."), ({"settings": 9}, "in a pool that varies in its setting.")],
+)
+def test_the_page_says_in_what_models_of_a_pool_differ(more, said):
+    tau = pd.DataFrame([{**LABELS, "headline": True, "tau": 0.5, **more}])
+    page = render_page(Tables(RUNS, tau, tau.drop(columns="headline")), COLUMNS, [], Path("none"), {})
+    assert said in " ".join(page.split())
+
+
 def test_a_table_of_the_pools_and_tau_alone_has_a_page():
     few = {key: ROW[key] for key in (*LABELS, "headline", "n", "tau")}
     assert list(cells(read(few), EVERY)) == ["pool", "protocol", "measure", "ρ", "quantity", "n", "τ"]

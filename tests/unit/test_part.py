@@ -34,9 +34,15 @@ ELSEWHERE = {"pathvars": {"results": "results/mine"}}
 FEWER = {"measures": {name: {"on": {"gat": {"rho": [0.02]}}} for name in ("report_pga", "worst_case")}}
 
 
+def varied(*rates: float, **more: dict) -> dict:
+    vary = {"training.optimiser.lr": list(rates)}
+    return {"seeds": 3, "only": "report/gat", "protocols": {"report": {"gat": {"vary": vary}}}, **more}
+
+
 @pytest.mark.parametrize(
     ("said", "file"),
     [
+        (varied(0.2, 0.1, 0.3), varied(0.1, 0.2, **ELSEWHERE)),
         ({}, None),
         ({"seeds": 60}, None),
         ({"seeds_per_job": 7}, None),
@@ -53,6 +59,8 @@ def test_a_whole_study_lacks_nothing(part, said, file):
     ("said", "file", "lacks"),
     [
         ({"only": "gat"}, None, ["no models of report/fcnn, report/lenet5"]),
+        (varied(0.2), varied(0.1, 0.2, **ELSEWHERE), ["3 of 6 models of report/gat"]),
+        (varied(0.2, 0.3), varied(0.1, 0.2, **ELSEWHERE), ["3 of 6 models of report/gat"]),
         ({"seeds": {"fcnn": 50, "lenet5": 50, "gat": 7}}, None, ["7 of 50 models of report/gat"]),
         (
             {"only": "gat", "seeds": 3},

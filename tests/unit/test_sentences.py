@@ -55,6 +55,18 @@ def test_the_answer_in_words(rows, wanted):
     assert sentences(pd.DataFrame(rows))[0] == wanted
 
 
+def test_what_holds_within_and_between_settings_is_said_where_a_pool_varies():
+    within = {"tau_within": -0.5, "tau_within_low": -0.7, "tau_within_high": -0.2}
+    between = {"tau_between": 0.25, "tau_between_low": -0.1, "tau_between_high": 0.6}
+    nothing = dict.fromkeys(("settings", *within, *between), NAN)
+    found = said({**FCNN, **within, **between, "settings": 27.0}, {**GAT, **nothing})
+    assert found[1] == (
+        "Where settings vary, τ is −0.500 for fcnn (95 % interval −0.700 to −0.200: negative) between repeats "
+        "of 27 settings and +0.250 for fcnn (95 % interval −0.100 to +0.600: its sign is open) between these settings."
+    )
+    assert said({**GAT, **nothing}) == said(GAT)
+
+
 def test_three_pools_and_one_way_to_measure():
     assert said(FCNN, LENET5, GAT) == [
         "By the text's protocol and the measure report_pga, Kendall's τ between sharpness and test loss is −0.216 for "

@@ -484,6 +484,7 @@ TAUGHT["training"] = {
     "stop": {"rule": "relative_change", "tolerance": 0.05, "min_epochs": 2, "max_epochs": 2},
     "trainer": {"name": "notebook", "full_batch": True, "one_sided_stop": True},
 }
+TAUGHT["vary"] = {"training.batch_size": [32, 64]}
 IMPORTED = {"dataset": "fashion_mnist", "loss": "nll_loss", "checkpoints": {"table": "a.csv", "sha256": "ab" * 32}}
 CLOSER = {"rho": [0.025], "estimator": "worst_case", "batches": "all", "batch_size": 64, "seed": 0, "stacked": 1}
 FULL = study(
@@ -815,6 +816,7 @@ def test_every_mapping_of_the_schema_is_closed():
     training = ".protocols.*.*.training"
     assert is_open == {
         ".protocols.*.*.options",
+        ".protocols.*.*.vary.*",
         *(f"{training}.{key}" for key in ("optimiser", "schedule", "trainer")),
         ".measures.*",
         ".measures.*.on.*",

@@ -44,7 +44,8 @@ def _root(monkeypatch):
 def shipped() -> list[dict]:
     """config.yaml alone, and under each of the others, as Snakemake merges them."""
     base = plain_config(yaml.safe_load((ROOT / "config/config.yaml").read_text()))
-    others = [ROOT / "config/quick.yaml", ROOT / "config/networks.yaml", *sorted((ROOT / "studies").glob("*/*.yaml"))]
+    beside = [ROOT / f"config/{name}.yaml" for name in ("quick", "networks", "sweep_small")]
+    others = [*beside, *sorted((ROOT / "studies").glob("*/*.yaml"))]
     return [base, *(merged(base, plain_config(yaml.safe_load(path.read_text()))) for path in others)]
 
 
@@ -52,6 +53,7 @@ SHIPPED = shipped()
 NAMES = {  # by what a description of the schema says first of the name, or of the mapping's keys
     "data set": ["abalone", "cora"],
     "protocol": ["report"],
+    "keys of this block": ["training.batch_size", "training.optimiser.lr", "recipe", "table"],
     "pool": ["fcnn", "gat"],
     "measure": ["worst_case", "hessian"],
     "raw file": ["a.data"],
@@ -136,7 +138,9 @@ def _numbers(schema: dict) -> st.SearchStrategy:
 
 _KINDS = {
     "object": _objects,
-    "array": lambda schema: st.lists(values(schema["items"]), min_size=schema.get("minItems", 0), max_size=3),
+    "array": lambda schema: st.lists(
+        values(schema["items"]) if "items" in schema else JUNK, min_size=schema.get("minItems", 0), max_size=3
+    ),
     "integer": lambda schema: st.integers(schema.get("minimum", 0), 60),
     "number": _numbers,
     "boolean": lambda schema: st.booleans(),
@@ -153,7 +157,7 @@ def parts(schema: dict, value, path: tuple = ()) -> list[tuple[tuple, dict]]:
             own = {key: named.get(key, others(kind)) for key in [*named, *value]}
             found += [p for key, each in own.items() if each for p in parts(each, value.get(key), (*path, key))]
         elif isinstance(value, list) and kind.get("type") == "array":
-            found += [p for n, each in enumerate(value) for p in parts(kind["items"], each, (*path, n))]
+            found += [p for n, each in enumerate(value) for p in parts(kind.get("items", {}), each, (*path, n))]
     return found
 
 

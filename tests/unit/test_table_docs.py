@@ -8,8 +8,10 @@ from types import SimpleNamespace
 
 import pandas as pd
 import pytest
+import torch
 
 import adaptive_sharpness
+from adaptive_sharpness.landscape.scales import SCALES
 from adaptive_sharpness.study.tables.tau import LABELS, statistic_columns
 
 ROOT = Path(__file__).parents[2]
@@ -22,7 +24,7 @@ PUBLISHED = {
     "replicates.csv": HAMMOUD / "ladder",
     "prediction.csv": HAMMOUD / "ladder",
 }
-PAGES = ("measures", "statistics", "results", "replication")
+PAGES = ("networks", "measures", "statistics", "results", "replication")
 TABLES = SimpleNamespace(**runpy.run_path(str(ROOT / "docs/tables.py")))
 
 
@@ -51,7 +53,8 @@ def test_all_tables_are_explained_and_no_others(tmp_path):
 def test_all_columns_are_explained_in_the_order_of_the_table(table, tmp_path):
     path = PUBLISHED[table] / table
     columns = (pd.read_parquet if path.suffix == ".parquet" else pd.read_csv)(path).columns
-    assert _explained(table, tmp_path) == list(columns)
+    varying = {column.name for column in statistic_columns(tmp_path) if column.varying}  # nothing published varies
+    assert [name for name in _explained(table, tmp_path) if name not in varying] == list(columns)
 
 
 def test_the_columns_of_every_statistic_are_explained_and_no_others(tmp_path):
@@ -78,6 +81,34 @@ def test_all_options_of_a_measure_are_explained_with_their_defaults(measure):
     defaults = {name: "" if value is inspect.Parameter.empty else f"`{value}`" for name, value in options.items()}
     assert dict(zip(rows["option"].str.strip("`"), rows["default"], strict=True)) == defaults
     assert rows["meaning"].str.endswith(".").all()
+
+
+def test_all_scales_are_explained_in_their_order():
+    rows = TABLES.scales()
+    assert rows["scale"].str.strip("`").tolist() == list(SCALES)
+    assert rows["source"].ne("").tolist() == [name != "none" for name in SCALES]
+
+
+FACTORS = {  # by which weights are multiplied: of one dimension, of a linear layer, of a convolution
+    "each weight by a factor of its own": [(4,), (4, 3), (4, 3, 2, 2)],
+    "each filter by a factor, elsewhere each weight": [(4,), (4, 3), (4, 1, 1, 1)],
+    "all weights into a filter or neuron by one factor": [(4,), (4, 1), (4, 1, 1, 1)],
+}
+
+
+@pytest.mark.parametrize("factors", FACTORS)
+@pytest.mark.parametrize("scale", SCALES)
+def test_a_scale_is_rescaled_with_the_weights_as_the_table_says(scale, factors):
+    """So that the ball is. What may differ from weight to weight may be one for all, too."""
+    draw = torch.Generator().manual_seed(0)
+    found = TABLES.scales().set_index("scale").at[f"`{scale}`", "the value stays under rescaling"]
+    stays = found in FACTORS and [*FACTORS].index(factors) >= [*FACTORS].index(found)
+    is_rescaled = []
+    for weights, shape in zip([(4,), (4, 3), (4, 3, 2, 2)], FACTORS[factors], strict=True):
+        w = torch.randn(weights, generator=draw, dtype=torch.float64)
+        r = torch.randn(shape, generator=draw, dtype=torch.float64).exp()
+        is_rescaled.append(torch.allclose(SCALES[scale]("weight", r * w), r * SCALES[scale]("weight", w), rtol=1e-12))
+    assert all(is_rescaled) is stays
 
 
 # The pages

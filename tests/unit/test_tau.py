@@ -144,7 +144,11 @@ def test_test_losses_are_matched_by_seed():
 def test_the_columns_are_those_that_are_documented(tmp_path):
     """docs/statistics.md shows a row for each column, in the order of the table."""
     documented = runpy.run_path(str(Path(__file__).parents[2] / "docs/tables.py"))["columns"](tmp_path)["tau.csv"]
-    assert list(taus_of(rows_of([1, 2, 3], [1, 3, 2]))) == documented["column"].str.strip("`").tolist()
+    names, columns = documented["column"].str.strip("`").tolist(), statistic_columns(tmp_path)
+    varying = [column.name for column in columns if column.varying]
+    settings = ["lr=1", "lr=1", "lr=2", "lr=2"]
+    assert list(taus_of(rows_of([1, 2, 3, 4], [1, 3, 2, 4], setting=settings))) == names
+    assert list(taus_of(rows_of([1, 2, 3], [1, 3, 2]))) == [name for name in names if name not in varying]
 
 
 def test_the_columns_stand_in_the_order_of_their_statistics():

@@ -104,7 +104,7 @@ def _cast(batch: Any, dtype: torch.dtype) -> Any:
         return type(batch)(_cast(value, dtype) for value in batch)
     if isinstance(batch, np.ndarray):
         return _cast(torch.from_numpy(batch), dtype).numpy()
-    return batch.to(dtype) if batch.is_floating_point() else batch
+    return batch.to(dtype) if isinstance(batch, Tensor) and batch.is_floating_point() else batch
 
 
 def rows(targets: int = 0, count: int = 6) -> tuple[Tensor, Tensor]:

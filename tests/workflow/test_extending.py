@@ -36,7 +36,10 @@ CONFIG = plain_config(yaml.safe_load(BLOCKS["config/iris.yaml"]))
 with open(ROOT / "docs/mistakes.csv", newline="", encoding="utf-8") as table:
     LINES = [row["line"].strip("`") for row in csv.DictReader(table)]
 UNKNOWN, MISSING, OF_PACKAGE, OF_TORCH, NO_FUNCTION, NO_PYTHON, NO_IMPORT, NO_MEASURED, INSIDE = LINES  # of mistakes
-KINDS = ("architectures", "datasets", "losses", "optimisers", "measures", "statistics", "figures")
+KINDS = (
+    *("architectures", "datasets", "figures", "initialisations", "losses", "measures", "optimisers", "statistics"),
+    "trainers",
+)
 POOL = "protocols.report.residual_mlp"
 
 
@@ -81,7 +84,7 @@ def study(fresh, tmp_path_factory):
     return study
 
 
-def test_the_page_has_a_file_of_each_of_seven_kinds():
+def test_the_page_has_a_file_of_each_of_nine_kinds():
     assert sorted(path.split("/")[1] for path in FILES) == sorted(KINDS)
     assert all(path.startswith("plugins/") for path in FILES)
 
@@ -306,8 +309,7 @@ def draw(_: Path, results: Path) -> None:
 CALLS = {
     "datasets": lambda home, _: dataset(home),
     "architectures": lambda *_: build_network("residual_mlp", {"features": 4, "classes": 3}),
-    "losses": train,
-    "optimisers": train,
+    **dict.fromkeys(("initialisations", "losses", "optimisers", "trainers"), train),
     "measures": measure,
     "statistics": compute_tau,
     "figures": draw,
@@ -330,6 +332,11 @@ RETURNS = {
         "    return lr",
         "optimiser sam: build() gave float, wanted what has step()",
     ),
+    "trainers": (
+        "    return descend(",
+        "    return 0 and descend(",
+        "trainer drawn_batches: got int from train(), wanted a list with the training loss of every epoch",
+    ),
     "measures": (
         "    return Measured(",
         "    return float(order) or Measured(",
@@ -347,6 +354,8 @@ FUNCTIONS = {
     "architectures": "def build(features: int, classes: int, width: int = 16, blocks: int = 2) -> nn.Module:\n",
     "losses": 'def smoothed_cross_entropy(outputs: Tensor, targets: Tensor, reduction: str = "mean") -> Tensor:\n',
     "optimisers": "def build(parameters, lr: float, radius: float = 0.05) -> Sam:\n",
+    "initialisations": "def he_normal(network: nn.Module, draw: Generator) -> None:\n",
+    "trainers": "def train(network, split, loss, seed, *, optimiser, schedule, batch_size, stop, steps: int = 8):\n",
     "measures": "def gradient_norm(model, loss, batches, *, seed: int, initial: dict, order: int = 2) -> Measured:\n",
     "statistics": "def spearman(comparisons):\n",
     "figures": "def draw(tables):\n",
@@ -362,7 +371,7 @@ def change(home: Path, kind: str, old: str, new: str) -> Path:
 
 
 @pytest.mark.fault(fault="a plug-in that returns something else, of each kind", sees="`KIND NAME: got ..., wanted ...`")
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", RETURNS)
 def test_a_wrong_return_gives_a_line(home, study, kind):
     old, new, line = RETURNS[kind]
     change(home, kind, old, new)

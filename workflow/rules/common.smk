@@ -30,6 +30,7 @@ wildcard_constraints:
     dataset="|".join(STUDY.datasets),
     protocol="|".join(STUDY.protocols),
     pool="|".join(STUDY.pool_names()),
+    setting="(/[^/=]+=[^/]+)?",  # a folder, such as /lr=0.1; nothing where the pool varies nothing
     measure="|".join(STUDY.measures),
     rho=r"[0-9.e+-]+|none",
     seeds="[0-9]+-[0-9]+",

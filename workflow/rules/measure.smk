@@ -1,21 +1,21 @@
-# Reads <results>/checkpoints/ and <results>/datasets/. Writes <results>/sharpness/{protocol}/{pool}/{measure}/.
+# Reads <results>/checkpoints/ and <results>/datasets/. Writes <results>/sharpness/{protocol}/{pool}{setting}/{measure}/.
 
 
 rule measure:
-    """Measure {wildcards.measure} of {wildcards.pool} at rho {wildcards.rho}, seeds {wildcards.seeds}."""
+    """Measure {wildcards.measure} of {wildcards.pool}{wildcards.setting} at rho {wildcards.rho}, seeds {wildcards.seeds}."""
     input:
         dataset=lambda wildcards: f"<results>/datasets/{PLAN.pool(**wildcards)['dataset']}.safetensors",
-        checkpoint="<results>/checkpoints/{protocol}/{pool}/seeds-{seeds}.safetensors",
-        initial=asked("initial", "<results>/checkpoints/{protocol}/{pool}/seeds-{seeds}.initial.safetensors"),
+        checkpoint="<results>/checkpoints/{protocol}/{pool}{setting}/seeds-{seeds}.safetensors",
+        initial=asked("initial", "<results>/checkpoints/{protocol}/{pool}{setting}/seeds-{seeds}.initial.safetensors"),
         test_losses=asked(
-            "test_losses", "<results>/checkpoints/{protocol}/{pool}/seeds-{seeds}.test_losses.safetensors"
+            "test_losses", "<results>/checkpoints/{protocol}/{pool}{setting}/seeds-{seeds}.test_losses.safetensors"
         ),
     output:
-        "<results>/sharpness/{protocol}/{pool}/{measure}/rho-{rho}/seeds-{seeds}.parquet",
+        "<results>/sharpness/{protocol}/{pool}{setting}/{measure}/rho-{rho}/seeds-{seeds}.parquet",
     log:
-        "<logs>/measure/{protocol}/{pool}/{measure}/rho-{rho}/seeds-{seeds}.log",
+        "<logs>/measure/{protocol}/{pool}{setting}/{measure}/rho-{rho}/seeds-{seeds}.log",
     benchmark:
-        "<results>/benchmarks/measure/{protocol}/{pool}/{measure}/rho-{rho}/seeds-{seeds}.tsv"
+        "<results>/benchmarks/measure/{protocol}/{pool}{setting}/{measure}/rho-{rho}/seeds-{seeds}.tsv"
     conda:
         "../../envs/pipeline.yaml"
     resources:

@@ -4,9 +4,11 @@
 rule runs_table:
     """Collect a row for every model, measurement and quantity."""
     input:
-        training=["<results>/checkpoints/{protocol}/{pool}/seeds-{seeds}.csv".format(**each) for each in PLAN.shards],
+        training=[
+            "<results>/checkpoints/{protocol}/{pool}{setting}/seeds-{seeds}.csv".format(**each) for each in PLAN.shards
+        ],
         sharpness=[
-            "<results>/sharpness/{protocol}/{pool}/{measure}/rho-{rho}/seeds-{seeds}.parquet".format(**each)
+            "<results>/sharpness/{protocol}/{pool}{setting}/{measure}/rho-{rho}/seeds-{seeds}.parquet".format(**each)
             for each in PLAN.measured
         ],
     output:
@@ -30,7 +32,7 @@ rule tau_table:
         runs="<results>/tables/runs.parquet",
         estimates="<results>/tables/estimates.csv",
         test_losses=[
-            "<results>/checkpoints/{protocol}/{pool}/seeds-{seeds}.test_losses.safetensors".format(**each)
+            "<results>/checkpoints/{protocol}/{pool}{setting}/seeds-{seeds}.test_losses.safetensors".format(**each)
             for each in PLAN.shards
         ],
     output:

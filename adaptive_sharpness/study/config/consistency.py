@@ -107,6 +107,8 @@ def _tables(study: Study) -> Iterator[str]:
             yield from among(
                 f"{where}.protocol", rung.protocol, [p for p, pools in study.protocols.items() if pool in pools]
             )
+            if study.protocols[rung.protocol][pool].vary:
+                yield f"{where}.protocol: got {rung.protocol}, whose {pool} varies, wanted a pool of one setting"
             yield from among(f"{where}.measure", rung.measure, _measured(study, rung.protocol, [pool]))
             radii = study.measures[rung.measure].on[pool].rho
             if study.is_done(rung.protocol, pool) and rung.rho not in (radii or [None]):
@@ -119,6 +121,9 @@ def _replicates(study: Study) -> Iterator[str]:
         yield from among("replicates.protocol", block.protocol, study.protocols)
         pools = study.protocols[block.protocol]
         yield from among("replicates.measure", block.measure, _measured(study, block.protocol, pools))
+        for name in pools:
+            if pools[name].vary and study.is_taken(block.measure, block.protocol, name):
+                yield f"replicates.protocol: got {block.protocol}, whose {name} varies, wanted pools of one setting"
         for name in block.elsewhere:
             yield from among(f"replicates.elsewhere.{name}", name, study.pool_names())
 

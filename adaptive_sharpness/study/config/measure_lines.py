@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from adaptive_sharpness import plugins
 from adaptive_sharpness.study.config.messages import short
 from adaptive_sharpness.study.config.option_lines import among, spellable, with_options
+from adaptive_sharpness.study.config.settings_of_pool import settings_of
 from adaptive_sharpness.study.config.study import Study
 
 
@@ -74,10 +75,10 @@ def _rate_of_training(at: str, pool: str, measure: str, study: Study) -> Iterato
     for place in _imported(pool, measure, study):
         yield f"{at}.rate: got training, wanted a number: {place} was trained elsewhere"
     for protocol, pools in study.protocols.items():
-        if pool in pools and pools[pool].training and study.is_taken(measure, protocol, pool):
-            optimiser = pools[pool].training.optimiser
-            if "lr" not in optimiser.options:
-                yield f"{at}.rate: got training, wanted a number: protocols.{protocol}.{pool} gives its optimiser no lr"
+        if pool in pools and not pools[pool].checkpoints and study.is_taken(measure, protocol, pool):
+            where = f"protocols.{protocol}.{pool}"
+            if any("lr" not in each.block.training.optimiser.options for each in settings_of(where, pools[pool])):
+                yield f"{at}.rate: got training, wanted a number: {where} gives its optimiser no lr"
 
 
 def _radii(where: str, radii: list[float] | None, estimator: str, has_ball: bool, done: bool) -> Iterator[str]:

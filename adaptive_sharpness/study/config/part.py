@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
+from adaptive_sharpness.study.config.settings_of_pool import settings_of
 from adaptive_sharpness.study.config.study import Study
 
 MOST = 4  # things of one kind that a line lists
@@ -27,13 +28,18 @@ def lacking(study: Study, wholes: Iterable[Study]) -> Iterator[str]:
     """
     models, measurements, wanted_models, wanted_measurements = _models(study), _measurements(study), {}, {}
     for whole in wholes:
-        for pool, number in _models(whole).items():
-            wanted_models[pool] = max(number, wanted_models.get(pool, 0))
+        for pool, seeds in _models(whole).items():
+            known = wanted_models.setdefault(pool, {})
+            known |= {setting: max(number, known.get(setting, 0)) for setting, number in seeds.items()}
         wanted_measurements |= dict.fromkeys(_measurements(whole))
     without = [pool for pool in wanted_models if pool not in models]
     if without:
         yield f"no models of {_listed(without)}"
-    fewer = [f"{models[pool]} of {n} models of {pool}" for pool, n in wanted_models.items() if models.get(pool, n) < n]
+    fewer = [
+        f"{there} of {number} models of {pool}"
+        for pool, seeds in wanted_models.items()
+        if pool in models and (there := _shared(models[pool], seeds)) < (number := sum(seeds.values()))
+    ]
     if fewer:
         yield _listed(fewer)
     left: dict[str, list[str]] = defaultdict(list)
@@ -44,9 +50,19 @@ def lacking(study: Study, wholes: Iterable[Study]) -> Iterator[str]:
         yield f"no {_listed([words + _at(radii) for words, radii in left.items()])}"
 
 
-def _models(study: Study) -> dict[str, int]:
-    """The number of models of each pool that is done, such as report/gat."""
-    return {f"{protocol}/{pool}": study.seeds_of(protocol, pool) for protocol, pool in study.pools_done()}
+def _models(study: Study) -> dict[str, dict[str, int]]:
+    """The number of models of each setting of each pool that is done, such as report/gat."""
+    return {
+        f"{protocol}/{pool}": {
+            setting.name: study.seeds_of(protocol, pool)
+            for setting in settings_of(f"protocols.{protocol}.{pool}", study.protocols[protocol][pool])
+        }
+        for protocol, pool in study.pools_done()
+    }
+
+
+def _shared(models: dict[str, int], wanted: dict[str, int]) -> int:
+    return sum(min(number, models.get(setting, 0)) for setting, number in wanted.items())
 
 
 def _measurements(study: Study) -> dict[tuple[str, str, str], None]:

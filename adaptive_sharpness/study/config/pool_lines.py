@@ -1,18 +1,24 @@
 """Lines about pools that contradict themselves, the rest of the config, or the plug-ins that there are."""
 
+import json
 import math
 from collections.abc import Iterator, Mapping
+from functools import cache, partial
 from typing import Any
 
 from adaptive_sharpness import plugins
+from adaptive_sharpness.study.config.canonical import NAMED_BY_TRAINING, canonical_pool
 from adaptive_sharpness.study.config.imported_lines import imported_lines
 from adaptive_sharpness.study.config.messages import short
 from adaptive_sharpness.study.config.option_lines import among, named, spellable, with_options
 from adaptive_sharpness.study.config.pools import PoolSettings
+from adaptive_sharpness.study.config.settings_of_pool import Setting, settings_of
 from adaptive_sharpness.study.config.study import Study
 
-INITIALISATION = "how weights are drawn: a file of initialisations/"
-TRAINING = "a mapping with optimiser, batch_size and stop"
+OF_TRAINING = {  # what a pool says whose models are trained
+    "initialisation": "how weights are drawn: a file of initialisations/",
+    "training": "a mapping with optimiser, batch_size and stop",
+}
 RATES = {  # what optimisers call alike
     "lr": ("a learning rate, above 0", lambda value: 0 < value < math.inf),
     "momentum": ("a number from 0 to below 1", lambda value: 0 <= value < 1),
@@ -31,49 +37,100 @@ def pool_lines(study: Study) -> Iterator[str]:
     """
     for protocol, pools in study.protocols.items():
         for pool, block in pools.items():
-            where = f"protocols.{protocol}.{pool}"
-            yield from among(f"{where}.dataset", block.dataset, study.datasets)
+            where, lines = f"protocols.{protocol}.{pool}", _of_settings if block.vary else _of_block
             yield from _whole(where, block)
+            yield from lines(where, pool, block, study, {})
             if block.checkpoints:
                 yield from imported_lines(where, protocol, pool, study)
-            else:
-                place = f"{where}.architecture" if block.architecture else where
-                name, holder = block.architecture or pool, f"{where}.options"
-                yield from with_options(place, holder, "architectures", name, block.options, study.plugins)
-                yield from _training(where, block, study.plugins)
-            yield from _loss(f"{where}.loss", block.loss, study.plugins)
-            yield from spellable(f"{where}.options", block.options)
 
 
 def _whole(where: str, block: PoolSettings) -> Iterator[str]:
     """A pool is trained, or its models come from elsewhere."""
-    for key, text in {"initialisation": INITIALISATION, "training": TRAINING}.items():
-        if getattr(block, key) is None and not block.checkpoints:
-            yield f"{where}.{key}: is missing, wanted {text}; or checkpoints, a mapping with table and sha256"
-        elif getattr(block, key) is not None and block.checkpoints:
-            yield f"{where}.{key}: got both it and checkpoints, wanted one: these models are trained already"
+    if block.checkpoints:
+        for key in (*OF_TRAINING, "vary"):
+            if getattr(block, key) not in (None, {}):
+                yield f"{where}.{key}: got both it and checkpoints, wanted one: these models are trained already"
+    else:
+        for key, text in OF_TRAINING.items():
+            if getattr(block, key) is None:
+                yield f"{where}.{key}: is missing, wanted {text}; or checkpoints, a mapping with table and sha256"
 
 
-def _training(where: str, block: PoolSettings, folder: str) -> Iterator[str]:
-    yield from named(f"{where}.initialisation", "initialisations", block.initialisation, folder)
-    training = block.training
-    for key, kind in (("optimiser", "optimisers"), ("schedule", "schedules"), ("trainer", "trainers")):
-        chosen, at = getattr(training, key), f"{where}.training.{key}"
-        if chosen is not None:
-            yield from with_options(f"{at}.name", at, kind, chosen.name, chosen.options, folder, block=type(chosen))
-    yield from _rates(f"{where}.training.optimiser", training.optimiser.options)
+def _of_block(where: str, pool: str, block: PoolSettings, study: Study, found: dict[str, list[str]]) -> Iterator[str]:
+    """Lines about one block; what was found before of a part that is the same is not looked for again."""
+    yield from among(f"{where}.dataset", block.dataset, study.datasets)
+    for check, *arguments in _plugins_of_pool(where, pool, block, study.plugins):
+        key = repr((check.__name__, arguments))
+        if key not in found:
+            found[key] = list(check(*arguments))
+        yield from found[key]
+    yield from spellable(f"{where}.options", block.options)
+    if not block.checkpoints:
+        yield from _training(where, block)
+
+
+def _training(where: str, block: PoolSettings) -> Iterator[str]:
+    yield from _rates(f"{where}.training.optimiser", block.training.optimiser.options)
     yield from _stacked(where, block)
-    stop = training.stop
+    stop = block.training.stop
     if stop.min_epochs > stop.max_epochs:
         got = f"{where}.training.stop.min_epochs: got {stop.min_epochs}"
         yield f"{got}, wanted at most max_epochs, {stop.max_epochs}"
 
 
-def _loss(where: str, name: str, folder: str) -> Iterator[str]:
-    yield from named(where, "losses", name, folder)
-    taken = plugins.parameters("losses", name, folder)
+def _of_settings(
+    where: str, pool: str, block: PoolSettings, study: Study, found: dict[str, list[str]]
+) -> Iterator[str]:
+    """Lines about each setting of a pool that varies, and about what its settings have in common."""
+    try:
+        settings = settings_of(where, block)
+    except ValueError as error:
+        yield str(error)
+        return
+    plain = set(_of_block(where, pool, block, study, found))  # these are no level's
+    for setting in settings:
+        for said in _of_block(where, pool, setting.block, study, found):
+            yield said if said in plain else setting.told(where, said)
+    yield from _one_test_split(where, settings, study)
+    seen: dict[str, str] = {}
+    options_of = cache(partial(plugins.options, folder=study.plugins))
+    for setting in settings:
+        made_of = json.dumps(canonical_pool(setting.block, pool, options_of), sort_keys=True)
+        if (twin := seen.setdefault(made_of, setting.name)) != setting.name:
+            yield f"{where}.vary: got the setting {twin} again as {setting.name}, wanted every setting once"
+
+
+def _one_test_split(where: str, settings: list[Setting], study: Study) -> Iterator[str]:
+    """Models are compared by test loss, so that all have one test split."""
+    first, *others = settings
+    blocks = {name: study.datasets[name] for name in {setting.block.dataset for setting in settings}}
+    splits = {name: (block.raw or name, block.limit.test) for name, block in blocks.items()}
+    for setting in others:
+        name, wanted = setting.block.dataset, first.block.dataset
+        if splits[name] != splits[wanted]:
+            text = f"a data set with the raw files and the test split of {wanted}"
+            yield setting.told(where, f"{where}.dataset: got {short(name)}, wanted {text}")
+
+
+def _plugins_of_pool(where: str, pool: str, block: PoolSettings, folder: str) -> Iterator[tuple]:
+    """Checks for names that nothing has, and for options that a plug-in does not take, each with its arguments."""
+    yield named, f"{where}.loss", "losses", block.loss, folder
+    yield _reduction, f"{where}.loss", block.loss, folder
+    if block.checkpoints:  # its architecture is held against each model's options, see `imported_lines`
+        return
+    place, name = f"{where}.architecture" if block.architecture else where, block.architecture or pool
+    yield with_options, place, f"{where}.options", "architectures", name, block.options, folder
+    yield named, f"{where}.initialisation", "initialisations", block.initialisation, folder
+    for key, kind in NAMED_BY_TRAINING.items():
+        chosen, at = getattr(block.training, key), f"{where}.training.{key}"
+        if chosen is not None:
+            yield with_options, f"{at}.name", at, kind, chosen.name, chosen.options, folder, None, type(chosen)
+
+
+def _reduction(where: str, loss: str, folder: str) -> Iterator[str]:
+    taken = plugins.parameters("losses", loss, folder)
     if taken is not None and "reduction" not in taken:
-        wanted = f"{name}(outputs, targets, reduction) in {plugins.file('losses', name, folder)}"
+        wanted = f"{loss}(outputs, targets, reduction) in {plugins.file('losses', loss, folder)}"
         yield f"{where}: got a function without reduction, wanted {wanted}"
 
 

@@ -1,6 +1,8 @@
 """Settings of the stage that trains pools of models."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
 
 from adaptive_sharpness.study.config.block import MOST, Block, Count, Hash, Name, OpenBlock, Text, wanted
 
@@ -53,6 +55,15 @@ class Checkpoints(Block):
     sha256: Hash = wanted("The table's sha256, 64 hexadecimal digits")
 
 
+Varied = Annotated[
+    list[Any] | dict[str, Any] | str,
+    Field(
+        description="A list of levels; or {times: [...]}, factors of what stands in the block; "
+        "or a mapping from names of levels to the keys that each sets; or under table a csv file"
+    ),
+]
+
+
 class PoolSettings(Block):
     """A mapping with dataset, options, loss, and initialisation and training, or checkpoints in place of these"""
 
@@ -68,6 +79,7 @@ class PoolSettings(Block):
     stacked: Count = wanted("A whole number of models trained at once, at least 1", default=1)
     hops: Count = wanted("A whole number of message passing layers, at least 1", default=None)
     seeds: int = wanted(f"A whole number of models, at least 1 and at most {MOST}", ge=1, le=MOST, default=None)
+    vary: dict[str, Varied] = wanted("A mapping from keys of this block to lists of levels", default={})
 
     def for_training(self, pool: Name) -> dict[str, Any]:
         """Return the canonical form of what determines a model, its architecture named; not the table it stands in.
@@ -84,5 +96,5 @@ class PoolSettings(Block):
             >>> pool.for_training("gat")["training"], pool.for_training("gat")["architecture"]  # 64 is the default
             ({'optimiser': {'lr': 0.1, 'name': 'SGD'}, 'stop': {'max_epochs': 3}}, 'gat')
         """
-        unsaid = dict.fromkeys(("hops", "seeds", "checkpoints"))
-        return self.model_copy(update={"architecture": self.architecture or pool, **unsaid}).canonical()
+        others = {**dict.fromkeys(("hops", "seeds", "checkpoints")), "vary": {}}
+        return self.model_copy(update={"architecture": self.architecture or pool, **others}).canonical()

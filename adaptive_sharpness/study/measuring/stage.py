@@ -24,7 +24,7 @@ def measure(
         here: where the job runs.
         pool: what `PoolSettings.for_training` returns.
         way: how the measure is taken, as `Measurement`.
-        labels: protocol, pool, measure and rho; rho is "none" where there is no ball.
+        labels: protocol, pool, setting, with a / before it or empty, measure and rho, "none" where there is no ball.
         inputs: the files dataset and checkpoint, and where the measure asks for them initial and test_losses.
         output: a parquet file.
     """
@@ -41,7 +41,7 @@ def measure(
         device=here.device,
         folder=here.folder,
     )
-    names = {"protocol": labels["protocol"], "pool": labels["pool"], "setting": "", "measure": labels["measure"]}
+    names = {key: labels[key].lstrip("/") for key in ("protocol", "pool", "setting", "measure")}
     for position, (name, value) in enumerate({**names, "rho": math.nan if rho is None else rho}.items()):
         table.insert(position, name, value)
     table.assign(**here.provenance()).to_parquet(output, index=False)

@@ -100,6 +100,7 @@ def render_page(
         figures=[(drawing, _inline(figures / f"{drawing.file}.svg")) for drawing in drawings],
         placed=FIRST,
         main=answers.main_protocol(tables.tau),
+        varies="settings" in tables.tau,
         made_by=made_by,
         part=part,
     )

@@ -1,5 +1,6 @@
 """What a study's table of taus comes to, in sentences that are read off it: first in words alone, then with numbers."""
 
+import math
 from collections.abc import Iterable
 
 import pandas as pd
@@ -18,7 +19,7 @@ def sentences(tau: pd.DataFrame) -> list[str]:
         tau: what `tau_table` returns; of its statistics any may be missing. Headline quantities alone count.
 
     Returns:
-        Four sentences; one for a table without rows.
+        Four sentences, and one more where a pool varies; one for a table without rows.
 
     Example:
         >>> tau = pd.DataFrame({"pool": ["gat"], "rho": [0.1], "tau": [0.5], "tau_low": [0.3], "tau_high": [0.7]})
@@ -31,7 +32,9 @@ def sentences(tau: pd.DataFrame) -> list[str]:
     tau = tau[tau["headline"]]
     tau = tau.reindex(columns=[*tau.columns, *(name for name in USED if name not in tau)]).reset_index(drop=True)
     chosen = answering_rows(tau)
-    return [in_words(chosen), _ours(chosen), _published(chosen), _elsewhere(tau)]
+    varied = chosen[chosen["settings"].notna()] if "tau_within" in chosen else chosen[:0]
+    by_setting = [] if varied.empty else [_by_setting(varied)]
+    return [in_words(chosen), _ours(chosen), *by_setting, _published(chosen), _elsewhere(tau)]
 
 
 def in_words(rows: pd.DataFrame) -> str:
@@ -77,6 +80,22 @@ def _ours(chosen: pd.DataFrame) -> str:
         _one(row) + ("" if alike else f", by {way}") for (_, row), way in zip(chosen.iterrows(), ways, strict=True)
     ]
     return f"{f'By {ways[0]}, ' if alike else ''}Kendall's τ between sharpness and test loss is {_join(parts)}."
+
+
+def _by_setting(varied: pd.DataFrame) -> str:
+    """Of pools that vary: what holds between repeats, and what between settings."""
+    parts = []
+    for _, row in varied.iterrows():
+        taus = [_one(_renamed(row, f"tau_{kind}")) for kind in ("within", "between")]
+        parts.append(
+            f"{taus[0]} between repeats of {row['settings']:.0f} settings and {taus[1]} between these settings"
+        )
+    return f"Where settings vary, τ is {_join(parts, '; ')}."
+
+
+def _renamed(row: pd.Series, name: str) -> pd.Series:
+    known = {"tau": row[name], "tau_low": row[f"{name}_low"], "tau_high": row[f"{name}_high"], "reason": math.nan}
+    return pd.Series({"pool": row["pool"], **known})
 
 
 def _way(row: pd.Series) -> str:

@@ -23,6 +23,18 @@ STYLE = {
 }
 
 
+def level_styles(levels: int) -> list[tuple[str, str]]:
+    """Return a colour and a marker for each level; both differ as far as there are enough.
+
+    Example:
+        >>> level_styles(1), len(set(level_styles(49)))
+        ([('#0072B2', 'o')], 49)
+    """
+    colors, markers = (tuple(dict.fromkeys((first, *several))) for first, several in ((BLUE, COLORS), ("o", MARKERS)))
+    shift = len(colors)
+    return [(colors[at % shift], markers[(at + at // shift) % len(markers)]) for at in range(levels)]
+
+
 def save_figure(figure: Figure, path: Path) -> None:
     """Write a figure as SVG and as PDF, without the date that would make two runs differ.
 

@@ -99,8 +99,34 @@ def used_plugins(rule: str, settings: Mapping[str, Any], folder: str | Path = "p
         >>> [path.name for path in used_plugins("prepare", {"block": {"dataset": "cora"}})]
         ['cora.py']
     """
-    files = (plugins.file(kind, name, folder) for kind, name in _used_names(rule, settings, folder))
+    files = (plugins.file(kind, name, folder) for kind, name in used_names(rule, settings, folder))
     return [file for file in files if file]
+
+
+def used_names(rule: str, settings: Mapping[str, Any], folder: str | Path = "plugins") -> list[tuple[str, str]]:
+    """Return the kind and the name of each plug-in that a job uses.
+
+    Args: as in `used_plugins`.
+
+    Example:
+        >>> used_names("prepare", {"block": {"dataset": "cora"}})
+        [('datasets', 'cora')]
+    """
+    if rule == "prepare":
+        return [("datasets", settings["block"]["dataset"])]
+    if rule not in ("train", "import_models", "measure"):
+        kinds = {"tau_table": ["statistics"], "report": ["statistics", "figures"]}.get(rule, [])
+        return [(kind, name) for kind in kinds for name in plugins.names(kind, folder)]
+    pool = settings["pool"]
+    used = [("architectures", pool["architecture"]), ("losses", pool["loss"])]
+    if rule == "measure":
+        return [*used, ("measures", settings["way"]["estimator"])]
+    if rule == "import_models":
+        return used
+    training = {"trainer": {}, **pool["training"]}
+    chosen = [(kind, training.get(key)) for key, kind in NAMED_BY_TRAINING.items()]
+    found = [(kind, each.get("name", "minibatches")) for kind, each in chosen if each is not None]
+    return [*used, ("initialisations", pool["initialisation"]), *found]
 
 
 def require(script: str | Path, digest_then: str, files: Iterable[Path], folder: str | Path = "plugins") -> None:
@@ -119,25 +145,6 @@ def require(script: str | Path, digest_then: str, files: Iterable[Path], folder:
     if found != digest_then:
         places = f"in {plugins.PACKAGE.parent}, wanted {digest_then[:12]}... of the run of {Path(script).resolve()}"
         raise RuntimeError(f"got code {found[:12]}... {places}: code has changed since the run began; run it again")
-
-
-def _used_names(rule: str, settings: Mapping[str, Any], folder: str | Path) -> list[tuple[str, str]]:
-    """The kind and the name of each plug-in that a job uses."""
-    if rule == "prepare":
-        return [("datasets", settings["block"]["dataset"])]
-    if rule not in ("train", "import_models", "measure"):
-        kinds = {"tau_table": ["statistics"], "report": ["statistics", "figures"]}.get(rule, [])
-        return [(kind, name) for kind in kinds for name in plugins.names(kind, folder)]
-    pool = settings["pool"]
-    used = [("architectures", pool["architecture"]), ("losses", pool["loss"])]
-    if rule == "measure":
-        return [*used, ("measures", settings["way"]["estimator"])]
-    if rule == "import_models":
-        return used
-    training = {"trainer": {}, **pool["training"]}
-    chosen = [(kind, training.get(key)) for key, kind in NAMED_BY_TRAINING.items()]
-    named = [(kind, each.get("name", "minibatches")) for kind, each in chosen if each is not None]
-    return [*used, ("initialisations", pool["initialisation"]), *named]
 
 
 def _around(path: Path, folder: Path) -> tuple[Path, str] | None:

@@ -83,7 +83,7 @@ def running(snakemake) -> Iterator[Here]:
     folder, script = snakemake.config.get("plugins", "plugins"), Path(sys.modules["__main__"].__file__)
     start(snakemake.log[0], snakemake.threads, folder)
     inputs, before = records.verify(snakemake.input), records.before(map(records.recipe, snakemake.input))
-    settings = {**dict(snakemake.params.items()), "labels": dict(snakemake.wildcards.items())}
+    settings = {**dict(snakemake.params.items()), "labels": records.said_labels(dict(snakemake.wildcards.items()))}
     seen = settings.pop("code")
     used = code.used_plugins(script.stem, settings, folder)
     code.require(script, seen, used, folder)

@@ -65,6 +65,16 @@ class Origin:
         return next((f"made from {name} {_short(got)}, wanted {_short(asked)}" for name, got, asked in differing), "")
 
 
+def said_labels(labels: Mapping[str, str]) -> dict[str, str]:
+    """Return the labels of a job that say something: a pool that varies nothing has one setting, without a name.
+
+    Example:
+        >>> said_labels({"pool": "gat", "setting": ""})
+        {'pool': 'gat'}
+    """
+    return {name: label for name, label in labels.items() if label}
+
+
 def before(recipes: Iterable[str]) -> str:
     """Return the digest of what some files were made from, given the recipe of each, in order.
 

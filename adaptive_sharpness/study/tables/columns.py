@@ -14,6 +14,7 @@ class Column:
         heading: what the page writes above it; empty for a column that the page leaves out.
         form: how the page writes it: a format string with names of columns, by default a number with a sign and three
             decimals.
+        varying: whether it says something of pools that vary alone; a study without one has no such column.
     """
 
     name: str
@@ -21,6 +22,7 @@ class Column:
     source: str = ""
     heading: str = ""
     form: str = ""
+    varying: bool = False
 
     def __post_init__(self):
         object.__setattr__(self, "form", self.form or f"{{{self.name}:+.3f}}")

@@ -7,8 +7,11 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
+from adaptive_sharpness.stats.clustered import ClusteredKendallResult
 from adaptive_sharpness.stats.kendall import KendallResult, kendall
 from adaptive_sharpness.study.tables.models import usable
+
+PERMUTATIONS = 9999  # of settings, in a pool that varies
 
 
 @dataclass(frozen=True)
@@ -22,8 +25,9 @@ class Comparison:
         rho: the radius, nan where there is none.
         quantity: the name of the value.
         headline: whether it is the measure's.
-        models: a row a model: seed, value, test_loss, train_loss, accuracy, base_loss and max_loss, among others.
-        all_test_losses: a row a seed and a column an example.
+        models: a row a model: seed, value, test_loss, train_loss, accuracy, base_loss and max_loss, among others; of a
+            pool that varies also setting.
+        all_test_losses: a row a seed, or of a pool that varies a row a setting and seed, and a column an example.
         reliability: of the mean over batches.
         published: with tau and n, None where there is none.
     """
@@ -97,11 +101,29 @@ class Comparison:
             >>> pool.test_losses.tolist()
             [[1.5, 2.5]]
         """
-        return self.all_test_losses.loc[self.used["seed"]].to_numpy(dtype=float)
+        by_setting = self.all_test_losses.index.nlevels > 1
+        index = pd.MultiIndex.from_frame(self.used[["setting", "seed"]]) if by_setting else self.used["seed"]
+        return self.all_test_losses.loc[index].to_numpy(dtype=float)
 
     @cached_property
-    def tau(self) -> KendallResult:
-        """Kendall's tau between value and test loss.
+    def settings(self) -> np.ndarray | None:
+        """The setting of each model that counts, [models]; None for a pool of one setting.
+
+        Models of one setting are no independent draws from the pool: what is said of how sure a number is goes by
+        settings.
+
+        Example:
+            >>> models = pd.DataFrame({"setting": ["lr=1", "lr=2"], "value": 1.0, "test_loss": 2.0, "train_loss": 3.0})
+            >>> pool = Comparison("report", "gat", "hessian", np.nan, "trace", False, models, pd.DataFrame(), 1.0)
+            >>> pool.settings.tolist()
+            ['lr=1', 'lr=2']
+        """
+        several = "setting" in self.models and self.models["setting"].nunique() > 1
+        return self.used["setting"].to_numpy() if several else None
+
+    @cached_property
+    def tau(self) -> KendallResult | ClusteredKendallResult:
+        """Kendall's tau between value and test loss; of a pool that varies with its settings as clusters.
 
         Example:
             >>> models = pd.DataFrame({"seed": range(3), "value": [1, 2, 3], "test_loss": [3, 2, 1], "train_loss": 1.0})
@@ -109,4 +131,4 @@ class Comparison:
             >>> pool.tau.statistic
             -1.0
         """
-        return kendall(self.value, self.test_loss)
+        return kendall(self.value, self.test_loss, clusters=self.settings, permutations=PERMUTATIONS)

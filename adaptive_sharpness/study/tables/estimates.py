@@ -21,7 +21,7 @@ def estimates_table(files: Iterable[str | Path], balls: Mapping[str, Sequence[Se
     highest that any of them found there.
 
     Args:
-        files: parquet files as `measure_shard` makes them, with protocol, pool, measure and rho.
+        files: parquet files as `measure_shard` makes them, with protocol, pool, setting, measure and rho.
         balls: of each pool, the measures that seek the maximum over one ball on the same batches, a list a ball.
 
     Returns:
@@ -36,8 +36,9 @@ def estimates_table(files: Iterable[str | Path], balls: Mapping[str, Sequence[Se
         >>> from tempfile import TemporaryDirectory
         >>> batches = pd.DataFrame({"seed": [0, 0, 1, 1], "batch": [0, 1, 0, 1], "value": [1.0, 1.0, 2.0, 2.0]})
         >>> batches = batches.assign(base_loss=[1.0, 2.0, 3.0, 4.0], protocol="report", pool="gat", measure="hessian")
+        >>> batches = batches.assign(setting="", rho=0.1, quantity="trace", headline=True)
         >>> with TemporaryDirectory() as folder:
-        ...     batches.assign(rho=0.1, quantity="trace", headline=True).to_parquet(f"{folder}/a")
+        ...     batches.to_parquet(f"{folder}/a")
         ...     estimates_table([f"{folder}/a"], {})["reliability"].tolist()  # all batches say the same
         [1.0]
     """
@@ -59,7 +60,7 @@ def estimates_table(files: Iterable[str | Path], balls: Mapping[str, Sequence[Se
 def _trust(keys: tuple, group: pd.DataFrame) -> dict:
     values = _by_batch(group)
     headline = bool(group["headline"].iloc[0])
-    apart = group.groupby("seed")["base_loss"].nunique().max() != 1
+    apart = group.groupby(["setting", "seed"])["base_loss"].nunique().max() != 1
     return {
         **dict(zip(KEYS, keys, strict=True)),
         "models": len(values),
@@ -72,7 +73,7 @@ def _trust(keys: tuple, group: pd.DataFrame) -> dict:
 
 def _by_batch(group: pd.DataFrame) -> pd.DataFrame:
     """Models by batches, without models that have no finite value on some batch."""
-    values = group.pivot(index="seed", columns="batch", values="value")
+    values = group.pivot(index=["setting", "seed"], columns="batch", values="value")
     return values[np.isfinite(values).all(axis=1)]
 
 

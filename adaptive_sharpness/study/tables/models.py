@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+MODEL = ["protocol", "pool", "setting", "seed"]
 MEASUREMENT = ["protocol", "pool", "measure", "rho"]
 KEYS = [*MEASUREMENT, "quantity"]  # of all models that a tau is taken over
 

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from adaptive_sharpness.study.tables.models import KEYS, MEASUREMENT, headline_quantities, usable
+from adaptive_sharpness.study.tables.axes import with_axes
+from adaptive_sharpness.study.tables.models import KEYS, MEASUREMENT, MODEL, headline_quantities, usable
 
 LABELS = ("protocol", "pool", "setting", "id")
-MODEL = ["protocol", "pool", "setting", "seed"]
 COLUMNS = [*MODEL, "measure", "rho", "quantity", "headline", "value", "standard_error", "base_loss", "max_loss"]
 
 
@@ -23,7 +23,8 @@ def runs_table(training: Iterable[str | Path], sharpness: Iterable[str | Path]) 
             base_loss, device and versions, and max_loss where the measure has one.
 
     Returns:
-        In the order of the files, the columns named above but for batch: value is the mean over batches,
+        In the order of the files, the columns named above but for batch, and the level of each axis that some pool
+        varies (`axes.with_axes`): value is the mean over batches,
         standard_error its error; device and versions are of measuring, train_device and train_versions of training;
         used is whether the model counts in a tau (`models.usable`).
 
@@ -55,7 +56,7 @@ def runs_table(training: Iterable[str | Path], sharpness: Iterable[str | Path]) 
     for column in ("device", "train_device"):
         _refuse_mixed(table, column)
     table = table.reindex(columns=[*COLUMNS, *table.columns.difference(COLUMNS, sort=False)])
-    return table.assign(used=table.index.isin(usable(table).index))
+    return with_axes(table.assign(used=table.index.isin(usable(table).index)))
 
 
 def _read_training(path: str | Path) -> pd.DataFrame:

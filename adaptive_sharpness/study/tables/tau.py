@@ -15,7 +15,10 @@ from adaptive_sharpness.study.tables.comparison import Comparison
 from adaptive_sharpness.study.tables.models import KEYS, usable
 
 # The package's own, in the order of their columns; the user's follow.
-FIRST = ("description", "kendall_tau", "published_tau", "permutation", "partial_tau", "components", "noise", "power")
+FIRST = (
+    *("description", "kendall_tau", "published_tau", "permutation", "partial_tau", "components", "noise", "power"),
+    "within_between",
+)
 LABELS = [*KEYS, "headline"]
 
 
@@ -33,11 +36,11 @@ def tau_table(
         published: published[measure][pool] with rho, tau and n, where something is published of a headline quantity.
         estimates: what `estimates_table` returns: the reliability of each row's value, taken over where it is of the
             models that are used here.
-        test_losses: of each (protocol, pool) a row a seed and a column an example.
+        test_losses: what `read_test_losses` returns.
         folder: the user's plug-ins; each file of its statistics is one more.
 
     Returns:
-        The table.
+        The table; columns that say something of pools that vary alone only where there is one.
 
     Raises:
         ValueError: if a row has none in estimates, a model no test losses, or a statistic is not as it should be.
@@ -55,9 +58,11 @@ def tau_table(
     comparisons = _comparisons(runs, published, estimates, test_losses)
     rows = [{name: getattr(each, name) for name in LABELS} for each in comparisons]
     table = pd.DataFrame(rows, columns=LABELS)
+    varies = any(each.settings is not None for each in comparisons)
     for name in statistic_names(folder):
         columns, found = _checked(name, comparisons, list(table.columns), folder)
-        table = pd.concat([table, pd.DataFrame(found, columns=columns, index=table.index)], axis=1)
+        shown = [column.name for column in _columns(name, folder) if varies or not column.varying]
+        table = pd.concat([table, pd.DataFrame(found, columns=columns, index=table.index)[shown]], axis=1)
     return table
 
 
@@ -88,7 +93,8 @@ def read_test_losses(files: Iterable[str | Path]) -> dict[tuple[str, str], pd.Da
         files: safetensors files with seeds, [models], and test_losses, [models, examples]; metadata name the pool.
 
     Returns:
-        For each (protocol, pool) a row a seed and a column an example.
+        For each (protocol, pool) a row a seed, or of a pool that varies a row a setting and seed, and a column an
+        example.
 
     Example:
         >>> from tempfile import TemporaryDirectory
@@ -104,6 +110,8 @@ def read_test_losses(files: Iterable[str | Path]) -> dict[tuple[str, str], pd.Da
         with safe_open(path, "np") as file:
             labels = json.loads(file.metadata()["labels"])
             rows = pd.DataFrame(file.get_tensor("test_losses"), index=file.get_tensor("seeds"))
+        if labels.get("setting"):
+            rows = pd.concat({labels["setting"]: rows})
         found.setdefault((labels["protocol"], labels["pool"]), []).append(rows)
     return {pool: pd.concat(rows) for pool, rows in found.items()}
 
@@ -114,7 +122,7 @@ def _comparisons(runs, published, estimates, test_losses) -> list[Comparison]:
     for (labels, models), known in zip(groups.items(), _reliabilities(groups, estimates), strict=True):
         named = dict(zip(LABELS, labels, strict=True)) | {"headline": bool(labels[-1])}
         reliability = known["reliability"] if known["models"] == len(usable(models)) else np.nan
-        losses = _losses(test_losses, named, models["seed"])
+        losses = _losses(test_losses, named, models)
         found.append(
             Comparison(
                 **named,
@@ -142,11 +150,14 @@ def _reliabilities(groups: Iterable[tuple], estimates: pd.DataFrame) -> list[dic
     return found[["models", "reliability"]].to_dict("records")
 
 
-def _losses(test_losses: Mapping[tuple, pd.DataFrame], labels: Mapping, seeds: pd.Series) -> pd.DataFrame:
+def _losses(test_losses: Mapping[tuple, pd.DataFrame], labels: Mapping, models: pd.DataFrame) -> pd.DataFrame:
     known = test_losses.get((labels["protocol"], labels["pool"]), pd.DataFrame())
-    for seed in seeds[~seeds.isin(known.index)]:
-        pool = f"pool {labels['protocol']}/{labels['pool']}"
-        raise ValueError(f"{pool}: got no test losses of seed {seed}, wanted them of every model measured")
+    by_setting = known.index.nlevels > 1
+    index = pd.MultiIndex.from_frame(models[["setting", "seed"]]) if by_setting else pd.Index(models["seed"])
+    for model in index[~index.isin(known.index)]:
+        pool, (*setting, seed) = f"pool {labels['protocol']}/{labels['pool']}", model if by_setting else (model,)
+        place = ", ".join([pool, *setting])
+        raise ValueError(f"{place}: got no test losses of seed {seed}, wanted them of every model measured")
     return known
 
 

@@ -1,8 +1,10 @@
 """Kendall's tau between a quantity and test loss, with its uncertainty."""
 
+import math
 from collections.abc import Sequence
 
 from adaptive_sharpness.stats.kendall import fisher_interval, leave_one_out
+from adaptive_sharpness.stats.resampling import Interval
 from adaptive_sharpness.stats.samples import missing_reason
 from adaptive_sharpness.study.tables.columns import Column
 from adaptive_sharpness.study.tables.comparison import Comparison
@@ -11,16 +13,26 @@ COLUMNS = (
     Column("tau", "Do models with a larger value have a larger test loss? Tau-b.", "Kendall 1945", heading="τ"),
     Column(
         "tau_low",
-        "Lower end of the 95 % interval of τ: BCa bootstrap over models.",
-        "Efron 1987",
+        "Lower end of the 95 % interval of τ: BCa bootstrap over models; of a pool that varies over settings.",
+        "Efron 1987; Fafchamps & Gubert 2007",
         heading="95 % interval",
         form="{tau_low:+.3f} to {tau_high:+.3f}",
     ),
     Column("tau_high", "Its upper end.", "Efron 1987"),
-    Column("p_value", "p of the two-sided test of no association.", "scipy", heading="p", form="{p_value:.2g}"),
-    Column("fisher_low", "Lower end of Fisher's 95 % interval.", "Fieller, Hartley & Pearson 1957"),
+    Column(
+        "p_value",
+        "p of the two-sided test of no association; of a pool that varies by exchange of whole settings.",
+        "scipy",
+        heading="p",
+        form="{p_value:.2g}",
+    ),
+    Column(
+        "fisher_low",
+        "Lower end of Fisher's 95 % interval; none of a pool that varies, whose models are no independent draws.",
+        "Fieller, Hartley & Pearson 1957",
+    ),
     Column("fisher_high", "Its upper end.", "Fieller, Hartley & Pearson 1957"),
-    Column("loo_low", "The lowest τ as each model in turn is left out."),
+    Column("loo_low", "The lowest τ as each model in turn is left out; none of a pool that varies."),
     Column("loo_high", "The highest τ as each model in turn is left out."),
     Column("reason", "Why there is no τ.", heading="why no τ", form="{reason}"),
 )
@@ -28,6 +40,8 @@ COLUMNS = (
 
 def kendall_tau(comparisons: Sequence[Comparison]) -> list[dict]:
     """Return tau-b, its intervals, its p and how much one model can do.
+
+    Of a pool that varies the settings are clusters, see `stats.kendall.kendall`.
 
     Args:
         comparisons: one for each row.
@@ -49,12 +63,14 @@ def kendall_tau(comparisons: Sequence[Comparison]) -> list[dict]:
 def _of_one(comparison: Comparison) -> dict:
     tau, value, test_loss = comparison.tau, comparison.value, comparison.test_loss
     low, high = tau.confidence_interval()
-    fisher, loo = fisher_interval(tau.statistic, tau.n), leave_one_out(value, test_loss)
+    fisher = loo = Interval(math.nan, math.nan)
+    if comparison.settings is None:
+        fisher, loo = fisher_interval(tau.statistic, tau.n), leave_one_out(value, test_loss)
     return {
         "tau": tau.statistic,
         "tau_low": low,
         "tau_high": high,
-        "p_value": tau.pvalue,
+        "p_value": math.nan if tau.pvalue is None else tau.pvalue,
         "fisher_low": fisher.low,
         "fisher_high": fisher.high,
         "loo_low": loo.low,

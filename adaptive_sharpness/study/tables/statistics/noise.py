@@ -1,5 +1,6 @@
 """How far noise lets a tau be seen: how reliably both sides are known."""
 
+import math
 from collections.abc import Sequence
 
 from adaptive_sharpness.stats.reliability import noise_ceiling, reliability, resolvable_pairs
@@ -20,7 +21,8 @@ COLUMNS = (
     Column("resolvable_pairs", "The share of pairs of models whose test losses differ by more than chance explains."),
     Column(
         "noise_ceiling",
-        "The τ that a perfect predictor would reach given both reliabilities.",
+        "The τ that a perfect predictor would reach given both reliabilities; none of a pool that varies, whose models "
+        "are no sample of one normal distribution.",
         "Spearman 1904",
         heading="ceiling",
         form="{noise_ceiling:.3f}",
@@ -52,9 +54,10 @@ def noise(comparisons: Sequence[Comparison]) -> list[dict]:
 def _of_one(comparison: Comparison) -> dict:
     losses = comparison.test_losses
     of_test_loss = reliability(losses)
+    ceiling = noise_ceiling(comparison.reliability, of_test_loss) if comparison.settings is None else math.nan
     return {
         "reliability_value": comparison.reliability,
         "reliability_test_loss": of_test_loss,
         "resolvable_pairs": resolvable_pairs(losses),
-        "noise_ceiling": noise_ceiling(comparison.reliability, of_test_loss),
+        "noise_ceiling": ceiling,
     }

@@ -1,5 +1,6 @@
 """What is left of tau once the training loss is given."""
 
+import math
 from collections.abc import Sequence
 
 from adaptive_sharpness.stats.partial import gaussian_partial_kendall, partial_kendall
@@ -8,7 +9,11 @@ from adaptive_sharpness.study.tables.comparison import Comparison
 
 COLUMNS = (
     Column("partial_tau", "Kendall's partial τ given training loss.", "Kendall 1942"),
-    Column("partial_tau_low", "Lower end of its 95 % interval: BCa bootstrap over models.", "Efron 1987"),
+    Column(
+        "partial_tau_low",
+        "Lower end of its 95 % interval: BCa bootstrap over models; of a pool that varies over settings.",
+        "Efron 1987; Fafchamps & Gubert 2007",
+    ),
     Column("partial_tau_high", "Its upper end.", "Efron 1987"),
     Column(
         "partial_tau_gaussian",
@@ -18,7 +23,7 @@ COLUMNS = (
     ),
     Column(
         "partial_tau_gaussian_low",
-        "Lower end of its 95 % interval: jackknife over models.",
+        "Lower end of its 95 % interval: jackknife over models; none of a pool that varies.",
         "Tukey 1958",
         heading="95 % interval of partial τ",
         form="{partial_tau_gaussian_low:+.3f} to {partial_tau_gaussian_high:+.3f}",
@@ -49,7 +54,8 @@ def partial_tau(comparisons: Sequence[Comparison]) -> list[dict]:
 
 def _of_one(comparison: Comparison) -> dict:
     values = comparison.value, comparison.test_loss, comparison.column("train_loss")
-    plain, gaussian = partial_kendall(*values), gaussian_partial_kendall(*values)
-    ends, gaussian_ends = plain.confidence_interval(), gaussian.confidence_interval()
+    plain, gaussian = partial_kendall(*values, clusters=comparison.settings), gaussian_partial_kendall(*values)
+    independent = comparison.settings is None
+    ends, gaussian_ends = plain.confidence_interval(), gaussian.confidence_interval() if independent else [math.nan] * 2
     numbers = (plain.statistic, *ends, gaussian.statistic, *gaussian_ends)
     return dict(zip((column.name for column in COLUMNS), numbers, strict=True))

@@ -13,7 +13,11 @@ from adaptive_sharpness.study.tables.columns import Column
 from adaptive_sharpness.study.tables.comparison import Comparison
 
 COLUMNS = (
-    Column("permutation_p", "p of τ by permutation of the models.", "Phipson & Smyth 2010"),
+    Column(
+        "permutation_p",
+        "p of τ by permutation of the models; of a pool that varies by exchange of whole settings.",
+        "Phipson & Smyth 2010",
+    ),
     Column(
         "p_holm",
         "Permutation p after Holm's correction over all headline quantities of the table, or over all others.",
@@ -23,7 +27,7 @@ COLUMNS = (
     ),
     Column(
         "p_max_t",
-        "p of the largest |τ| over the radii of a measure on a pool.",
+        "p of the largest |τ| over the radii of a measure on a pool; none of a pool that varies.",
         "Westfall & Young 1993",
         heading="p, max-T",
         form="{p_max_t:.2g}",
@@ -68,6 +72,8 @@ def permutation(comparisons: Sequence[Comparison], *, seed: int = 0, permutation
 
 def _of_grid(grid: Sequence[Comparison], seed: int, permutations: int) -> list[tuple[float, float]]:
     """p and p adjusted over the grid, of each radius."""
+    if any(each.settings is not None for each in grid):
+        return [(math.nan if each.tau.pvalue is None else each.tau.pvalue, math.nan) for each in grid]
     options = {"seed": seed, "permutations": permutations}
     found = [(math.nan, math.nan)] * len(grid)
     known = [at for at, each in enumerate(grid) if not missing_reason(x=each.value, y=each.test_loss)]

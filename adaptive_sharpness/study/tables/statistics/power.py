@@ -1,5 +1,6 @@
 """What a pool of this size can show at all."""
 
+import math
 from collections.abc import Sequence
 
 from adaptive_sharpness.stats.power import equivalence, smallest_detectable
@@ -9,14 +10,14 @@ from adaptive_sharpness.study.tables.comparison import Comparison
 COLUMNS = (
     Column(
         "smallest_detectable_tau",
-        "The smallest τ that n models show with 80 % power.",
+        "The smallest τ that n independent models show with 80 % power; none of a pool that varies.",
         "Fieller, Hartley & Pearson 1957",
         heading="detectable",
         form="{smallest_detectable_tau:.3f}",
     ),
     Column(
         "equivalence_p",
-        "p of the test that |τ| is at least 0.1; small where τ is shown to be near 0.",
+        "p of the test that |τ| is at least 0.1, of independent models; small where τ is shown to be near 0.",
         "Schuirmann 1987",
         heading="p, equivalence",
         form="{equivalence_p:.2g}",
@@ -41,10 +42,12 @@ def power(comparisons: Sequence[Comparison]) -> list[dict]:
         >>> round(found[0]["smallest_detectable_tau"], 3)  # tanh(2.802 sqrt(0.437 / 46))
         0.266
     """
-    return [
-        {
-            "smallest_detectable_tau": smallest_detectable(each.tau.n),
-            "equivalence_p": equivalence(each.tau.statistic, each.tau.n),
-        }
-        for each in comparisons
-    ]
+    return [_of_one(each) for each in comparisons]
+
+
+def _of_one(comparison: Comparison) -> dict:
+    independent, tau = comparison.settings is None, comparison.tau
+    return {
+        "smallest_detectable_tau": smallest_detectable(tau.n) if independent else math.nan,
+        "equivalence_p": equivalence(tau.statistic, tau.n) if independent else math.nan,
+    }

@@ -11,7 +11,8 @@ COLUMNS = (
     Column("published_tau", "The τ that is published for this pool and radius.", heading="published τ"),
     Column(
         "z",
-        "Is the published τ consistent with ours? It is where |z| < 1.96: both have a sampling error.",
+        "Is the published τ consistent with ours? It is where |z| < 1.96: both have a sampling error, that of "
+        "independent models; none for a pool that varies.",
         "Fieller, Hartley & Pearson 1957",
         heading="z",
         form="{z:+.2f}",
@@ -43,5 +44,6 @@ def _of_one(comparison: Comparison) -> dict:
     published, tau = comparison.published, comparison.tau
     if published is None:
         return {"published_tau": math.nan, "z": math.nan, "published_n": math.nan}
-    z = consistency(tau.statistic, tau.n, published["tau"], published["n"])
+    independent = comparison.settings is None
+    z = consistency(tau.statistic, tau.n, published["tau"], published["n"]) if independent else math.nan
     return {"published_tau": published["tau"], "z": z, "published_n": published["n"]}
