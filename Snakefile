@@ -28,7 +28,7 @@ rule checkpoints:
         [
             path.format(**shard)
             for shard in PLAN.shards
-            for path in (rules.import_models if PLAN.imports.has(**shard) else rules.train).output
+            for path in (rules.import_models if PLAN.imported.has(**shard) else rules.train).output
         ],
 
 

@@ -52,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     schema = commands.add_parser("schema", help="print the JSON schema of a config, for editors")
     schema.set_defaults(run=_schema)
     export = commands.add_parser("export", help="write a finished pool's models for other programs, and their table")
-    export.add_argument("pool", metavar="POOL", help="a pool's name, or PROTOCOL/POOL")
+    export.add_argument("pool", metavar="POOL", help="a pool's name, or PROTOCOL/POOL; and /SETTING where it varies")
     export.add_argument("--to", required=True, choices=("safetensors", "pytorch", "numpy"), help="the files' format")
     export.add_argument("--out", metavar="DIR", help="for the files, new or empty; pools/PROTOCOL/POOL where not said")
     export.add_argument("--configfile", nargs="+", default=[], metavar="CONFIG", help=f"laid over {BASE}")
@@ -101,11 +101,11 @@ def _export(chosen: argparse.Namespace) -> None:
     from adaptive_sharpness.study.plan import Plan
 
     study = read_settings(merged_files(dict.fromkeys([BASE, *chosen.configfile])))
-    protocol, pool = named_pool(study, chosen.pool)
+    pool = named_pool(study, chosen.pool)
     plan = Plan(study, lambda rule: Path(f"workflow/scripts/{rule}.py"))
-    found = export_pool(plan, protocol, pool, chosen.to, chosen.out or f"pools/{protocol}/{pool}")
+    found = export_pool(plan, pool, chosen.to, chosen.out or f"pools/{pool}")
     for seed in found.diverged:
-        print(f"pool {protocol}/{pool}: got weights of seed {seed} that are not finite: left out", file=sys.stderr)
+        print(f"pool {pool}: got weights of seed {seed} that are not finite: left out", file=sys.stderr)
     print(found.block, end="")
 
 

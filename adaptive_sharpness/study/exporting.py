@@ -9,8 +9,9 @@ from typing import Any
 import torch
 import yaml
 
-from adaptive_sharpness.study.config.messages import unknown
+from adaptive_sharpness.study.config.messages import short, unknown
 from adaptive_sharpness.study.config.model_table import NEEDED, OPTION, TAKEN, option_cell
+from adaptive_sharpness.study.config.settings_of_pool import Setting, settings_of
 from adaptive_sharpness.study.config.study import Study
 from adaptive_sharpness.study.importing.writers import write_models
 from adaptive_sharpness.study.measuring.checkpoint import read_states
@@ -35,30 +36,68 @@ class Exported:
     diverged: list[int]
 
 
-def named_pool(study: Study, name: str) -> tuple[str, str]:
-    """Return the protocol and the name of a pool that a command names as POOL or PROTOCOL/POOL.
+@dataclass(frozen=True)
+class NamedPool:
+    """A pool, or a setting of one that varies.
+
+    Args:
+        protocol: the pool's.
+        pool: its name.
+        setting: of its settings this one, which has no name where the pool varies nothing.
+    """
+
+    protocol: str
+    pool: str
+    setting: Setting
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """What `Plan` knows it by.
+
+        Example:
+            >>> from adaptive_sharpness.study.config.pools import PoolSettings
+            >>> gat = PoolSettings.model_construct()
+            >>> NamedPool("report", "gat", Setting("lr=1", gat, {})).labels
+            {'protocol': 'report', 'pool': 'gat', 'setting': '/lr=1'}
+        """
+        return {"protocol": self.protocol, "pool": self.pool, "setting": self.setting.label}
+
+    def __str__(self) -> str:
+        return f"{self.protocol}/{self.pool}{self.setting.label}"
+
+
+def named_pool(study: Study, name: str) -> NamedPool:
+    """Return the pool that a command names as POOL or PROTOCOL/POOL, with /SETTING behind it where the pool varies.
 
     Raises:
         ValueError: if there is none, or more than one.
 
     Example:
-        >>> study = Study.model_construct(protocols={"report": {"gat": None}})
-        >>> named_pool(study, "gat"), named_pool(study, "report/gat")
-        (('report', 'gat'), ('report', 'gat'))
+        >>> from adaptive_sharpness.study.config.pools import PoolSettings
+        >>> study = Study.model_construct(protocols={"report": {"gat": PoolSettings.model_construct()}})
+        >>> str(named_pool(study, "gat")), str(named_pool(study, "report/gat"))
+        ('report/gat', 'report/gat')
     """
-    found = [each for each in study.pools_done() if name in (each[1], "/".join(each))]
+    before, _, last = name.rpartition("/")
+    asked, setting = (before, last) if "=" in last else (name, "")
+    found = [each for each in study.pools_done() if asked in (each[1], "/".join(each))]
     if len(found) != 1:
-        raise ValueError(unknown("pool", name, ["/".join(each) for each in found or study.pools_done()]))
-    return found[0]
+        raise ValueError(unknown("pool", asked, ["/".join(each) for each in found or study.pools_done()]))
+    [(protocol, pool)] = found
+    settings = settings_of(f"protocols.{protocol}.{pool}", study.protocols[protocol][pool])
+    for each in settings:
+        if each.name == setting:
+            return NamedPool(protocol, pool, each)
+    wanted = NamedPool(protocol, pool, settings[0])
+    raise ValueError(f"pool: got {short(name)}, wanted one setting of {protocol}/{pool}, such as {wanted}")
 
 
-def export_pool(plan: Plan, protocol: str, pool: str, form: str, folder: str) -> Exported:
+def export_pool(plan: Plan, pool: NamedPool, form: str, folder: str) -> Exported:
     """Write the models of a pool and their table.
 
     Args:
         plan: of the study that the pool belongs to.
-        protocol: the pool's.
-        pool: its name.
+        pool: see `named_pool`.
         form: see `writers.FORMATS`.
         folder: for the files, new or empty.
 
@@ -66,30 +105,29 @@ def export_pool(plan: Plan, protocol: str, pool: str, form: str, folder: str) ->
         ValueError: if the pool is not finished, its results are damaged or of other settings, or the folder is not
             empty; one line.
     """
-    jobs = _finished_jobs(plan, protocol, pool)
+    jobs = _finished_jobs(plan, pool)
     if Path(folder).exists() and not (Path(folder).is_dir() and not any(Path(folder).iterdir())):
         raise ValueError(f"{folder}: got a folder with files in it, wanted a new one")
     common = _common_options(jobs)
-    models = [model for job in jobs for model in _models(job, pool, common)]
+    models = [model for job in jobs for model in _models(job, pool.pool, common)]
     kept = [(row, state) for row, state in models if all(torch.isfinite(value).all() for value in state.values())]
     if not kept:
-        raise ValueError(f"pool {protocol}/{pool}: got no model with finite weights, wanted one")
+        raise ValueError(f"pool {pool}: got no model with finite weights, wanted one")
     Path(folder).mkdir(parents=True, exist_ok=True)
-    places = write_models(form, folder, pool, (state for _, state in kept))
+    places = write_models(form, folder, pool.pool, (state for _, state in kept))
     rows = [{**row, **place} for (row, _), place in zip(kept, places, strict=True)]
-    table = Path(folder, f"{pool}.csv")
+    table = Path(folder, f"{pool.pool}.csv")
     _write_table(table, rows)
     seeds = {row["seed"] for row, _ in kept}
     diverged = [int(row["seed"]) for row, _ in models if row["seed"] not in seeds]
-    return Exported(_block(plan, protocol, pool, common, table), diverged)
+    return Exported(_block(plan, pool, common, table), diverged)
 
 
-def _finished_jobs(plan: Plan, protocol: str, pool: str) -> list[Job]:
+def _finished_jobs(plan: Plan, pool: NamedPool) -> list[Job]:
     """The jobs that made the pool's models, if all that they made is there, whole and current."""
-    results, found = Results(plan), []
+    results, found, labels = Results(plan), [], records.said_labels(pool.labels).items()
     for output, job in results.jobs.items():
-        labels = job.settings["labels"]
-        if job.rule in MADE_BY and (labels["protocol"], labels["pool"]) == (protocol, pool):
+        if job.rule in MADE_BY and labels <= job.settings["labels"].items():
             if not Path(output).exists():
                 raise ValueError(f"{output}: is missing, wanted a finished pool: call snakemake checkpoints")
             for said in filter(None, (results.misfit(job.outputs[0]), *records.damaged([output]))):
@@ -128,11 +166,11 @@ def _write_table(path: Path, rows: Sequence[Row]) -> None:
         writer.writerows(rows)
 
 
-def _block(plan: Plan, protocol: str, pool: str, options: Mapping[str, Any], table: Path) -> str:
+def _block(plan: Plan, pool: NamedPool, options: Mapping[str, Any], table: Path) -> str:
     """The pool's block of a config, as YAML."""
-    said, hops = plan.pool(protocol, pool), plan.study.protocols[protocol][pool].hops
+    said, hops = plan.pool(**pool.labels), pool.setting.block.hops
     kept = {key: said[key] for key in ("dataset", "architecture", "loss")}
     named = {"options": dict(options)} if options else {}
     checkpoints = {"table": table.as_posix(), "sha256": records.sha256(table)}
     block = {**kept, **named, **({"hops": hops} if hops else {}), "checkpoints": checkpoints}
-    return yaml.safe_dump({pool: block}, sort_keys=False, default_flow_style=None, width=200)
+    return yaml.safe_dump({pool.pool: block}, sort_keys=False, default_flow_style=None, width=200)

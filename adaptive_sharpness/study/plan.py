@@ -17,7 +17,7 @@ from adaptive_sharpness.study.config.part import lacking
 from adaptive_sharpness.study.config.pools import PoolSettings
 from adaptive_sharpness.study.config.settings_of_pool import settings_of
 from adaptive_sharpness.study.config.study import Study
-from adaptive_sharpness.study.imports import Imports
+from adaptive_sharpness.study.imported_pools import ImportedPools
 from adaptive_sharpness.study.running import code, records
 
 # How hard a measure searches, which does not change what it looks for.
@@ -69,7 +69,7 @@ class Plan:
 
     def __init__(self, study: Study, scripts: Callable[[str], Path], prefix: str = "", wholes: Iterable[Study] = ()):
         self.study, self._scripts, self._prefix = study, scripts, prefix
-        self.imports = Imports(study)  # its pools that were trained elsewhere
+        self.imported = ImportedPools(study)
         self._recipes: dict[str, str] = {}  # of each file, once its job has been planned
         self.part = "; ".join(lacking(study, wholes))
         # Many jobs share each of these.
@@ -116,7 +116,7 @@ class Plan:
             >>> plan.pool("report", "gat")["options"]
             {'hidden': 4}
         """
-        return self._pool(protocol, pool, setting, seeds if self.imports.has(protocol, pool) else "")
+        return self._pool(protocol, pool, setting, seeds if self.imported.has(protocol, pool) else "")
 
     def way(self, protocol: str, pool: str, measure: str, setting: str = "", **_: str) -> dict[str, Any]:
         """Return how a measure is taken on a pool, in canonical form.
@@ -146,7 +146,7 @@ class Plan:
             "fetch": lambda: {"sha256": self.hashes(**labels)},
             "prepare": lambda: {"block": self.preparation(**labels)},
             "train": lambda: {"pool": self.pool(**labels)},
-            "import_models": lambda: {"pool": self.pool(**labels), "rows": self.imports.rows(**labels)},
+            "import_models": lambda: {"pool": self.pool(**labels), "rows": self.imported.rows(**labels)},
             "measure": lambda: {"pool": self.pool(**labels), "way": self.way(**labels)},
             "runs_table": lambda: {"order": self.order()},
             "estimates_table": lambda: {"balls": self.balls(), "order": self.order()},
@@ -174,7 +174,7 @@ class Plan:
         block = self._block(protocol, pool, setting)
         if seeds:
             block = block.model_copy(
-                update={"options": {**block.options, **self.imports.options(protocol, pool, seeds)}}
+                update={"options": {**block.options, **self.imported.options(protocol, pool, seeds)}}
             )
         return canonical_pool(block, pool, self._options)
 
@@ -345,8 +345,8 @@ class Plan:
             inputs = (f"{raw}/{self.raw(dataset)}/SHA256SUMS",)
             yield self._job("prepare", inputs, (f"{results}/datasets/{dataset}.safetensors",), dataset=dataset)
         for labels in self.shards:
-            rule, endings = ("import_models", IMPORTED) if self.imports.has(**labels) else ("train", ENDINGS)
-            inputs = (self._dataset(results, **labels), *self.imports.files(**labels))
+            rule, endings = ("import_models", IMPORTED) if self.imported.has(**labels) else ("train", ENDINGS)
+            inputs = (self._dataset(results, **labels), *self.imported.files(**labels))
             outputs = tuple(f"{_checkpoint(results, **labels)}.{ending}" for ending in endings)
             yield self._job(rule, inputs, outputs, **labels)
         for labels in self.measured:
@@ -408,10 +408,10 @@ class Plan:
         return json.dumps({**sought, **batches}, sort_keys=True, default=str)
 
     def _named_blocks(self) -> Iterator[tuple[tuple[str, str, str], PoolSettings]]:
-        """The block of each setting of each pool; its label begins with the / before its folder."""
+        """The block of each setting of each pool."""
         for protocol, pool in self.study.pools_done():
             for each in settings_of(f"protocols.{protocol}.{pool}", self.study.protocols[protocol][pool]):
-                yield (protocol, pool, f"/{each.name}" if each.name else ""), each.block
+                yield (protocol, pool, each.label), each.block
 
     def _block(self, protocol: str, pool: str, setting: str = "") -> PoolSettings:
         """A setting's; without one, what the config says of the pool."""
@@ -420,8 +420,8 @@ class Plan:
     def _seed_ranges(self, protocol: str, pool: str, **_: str) -> list[str]:
         """Ranges of a pool's seeds, each one shard's, such as 000-009."""
         size, end = self.study.seeds_per_job_of(pool), self.study.seeds_of(protocol, pool)
-        if self.imports.has(protocol, pool):
-            return self.imports.seed_ranges(protocol, pool, size)
+        if self.imported.has(protocol, pool):
+            return self.imported.seed_ranges(protocol, pool, size)
         return [f"{first:03d}-{min(first + size, end) - 1:03d}" for first in range(0, end, size)]
 
     def _radii(self, protocol: str, pool: str, measure: str) -> list[str]:

@@ -40,7 +40,7 @@ def finish(made: Plan, diverged: tuple[int, ...] = ()) -> None:
     """Write models with drawn weights as the jobs of training and importing would; some with a weight that is nan."""
     for job in made.jobs():
         if job.rule in ("train", "import_models"):
-            labels = dict(job.settings["labels"])
+            labels = {**job.settings["labels"], "setting": job.settings["labels"].get("setting", "")}
             first, last = map(int, labels.pop("seeds").split("-"))
             states, rows = [], []
             for seed in range(first, last + 1):
@@ -53,13 +53,13 @@ def finish(made: Plan, diverged: tuple[int, ...] = ()) -> None:
             outputs = {path.split(".", 1)[1].split(".safe")[0]: path for path in job.outputs}
             Path(job.outputs[0]).parent.mkdir(parents=True, exist_ok=True)
             files = (outputs["safetensors"], outputs.get("initial"), outputs["csv"], outputs["test_losses"])
-            shard.save(*files, made_from={}, labels={**labels, "setting": ""}, provenance={"device": "cpu"})
+            shard.save(*files, made_from={}, labels=labels, provenance={"device": "cpu"})
             inputs = tuple(map(records.recorded_hash, job.inputs))
             records.record(job.outputs, records.Origin(job.settings, job.code, job.before, inputs))
 
 
-def export(*arguments: str, form: str = "pytorch") -> int:
-    return cli.main(["export", "report/fcnn", "--to", form, "--configfile", "study.yaml", *arguments])
+def export(*arguments: str, form: str = "pytorch", pool: str = "report/fcnn") -> int:
+    return cli.main(["export", pool, "--to", form, "--configfile", "study.yaml", *arguments])
 
 
 @pytest.mark.parametrize("form", FORMATS)
@@ -105,6 +105,42 @@ def test_a_pool_of_several_shapes_keeps_the_options_of_each(capsys):
     assert [row.options for row in rows] == [{"widths": [10, 2, 1]}] * 2 + [{"widths": [10, 1]}]
     assert [(Path(row.file).name, row.row) for row in rows] == [("fcnn-0.npy", 0), ("fcnn-0.npy", 1), ("fcnn-1.npy", 0)]
     assert [shard["seeds"] for shard in made.shards] == ["000-001", "002-002"]
+
+
+WIDTHS = {"options.widths": [[10, 2, 1], [10, 4, 1]], "training.batch_size": [32, 64]}
+VARIED = merged(deepcopy(SMALL), {"protocols": {"report": {"fcnn": {"vary": WIDTHS}}}})
+
+
+@pytest.mark.parametrize("pool", ["fcnn", "report/fcnn"])
+def test_a_pool_that_varies_is_exported_a_setting_at_a_time(pool, capsys):
+    finish(plan(VARIED))
+    setting = "batch_size=64+widths=10-4-1"
+    assert export(pool=f"{pool}/{setting}") == 0
+    block = yaml.safe_load(capsys.readouterr().out)
+    assert block["fcnn"]["options"]["widths"] == [10, 4, 1]
+    assert block["fcnn"]["checkpoints"]["table"] == f"pools/report/fcnn/{setting}/fcnn.csv"
+    found = plan(merged(deepcopy(VARIED), {"protocols": {"again": block}, "only": "again/fcnn"}))
+    assert [(row.id, row.seed) for row in found.study.models_of("again", "fcnn")] == [
+        (f"fcnn-{seed:03d}", seed) for seed in range(3)
+    ]
+    assert [shard["setting"] for shard in found.shards] == ["", ""]
+
+
+@pytest.mark.parametrize(
+    ("name", "such"),
+    [
+        ("fcnn", "report/fcnn/batch_size=32+widths=10-2-1"),
+        ("report/fcnn/widths=10-2-1", "report/fcnn/batch_size=32+widths=10-2-1"),
+        ("plain/fcnn/lr=1", "plain/fcnn"),
+    ],
+)
+def test_a_setting_that_there_is_not_is_not_exported(name, such, capsys):
+    block = yaml.safe_load(Path("config/config.yaml").read_text())["protocols"]["report"]["fcnn"]
+    only = "report/fcnn" if such.startswith("report") else "plain/fcnn"
+    plan(merged(deepcopy(VARIED), {"protocols": {"plain": {"fcnn": block}}, "only": only}))
+    assert export(pool=name) == 2
+    wanted = f"wanted one setting of {'/'.join(such.split('/')[:2])}, such as {such}"
+    assert capsys.readouterr().err == f"pool: got {name!r}, {wanted}\n"
 
 
 def test_models_that_diverged_are_left_out_and_named(capsys):

@@ -411,7 +411,7 @@ def test_the_pages_pool_is_imported_as_the_page_says(config, dataset, tmp_path):
     found = [
         import_shard(
             PoolSettings.model_validate(plan.pool(**shard)),
-            [ModelRow(line=0, **row) for row in plan.imports.rows(**shard)],
+            [ModelRow(line=0, **row) for row in plan.imported.rows(**shard)],
             dataset("abalone"),
             CPU,
         ).table
@@ -442,7 +442,8 @@ def test_a_pool_that_there_is_not_is_not_exported(pool, tmp_path, capsys):
 
 
 def test_a_pool_of_two_protocols_is_named_with_one():
-    study = Study.model_construct(protocols={"report": {"gat": None}, "other": {"gat": None}})
-    assert named_pool(study, "other/gat") == ("other", "gat")
+    gat = PoolSettings.model_construct()
+    study = Study.model_construct(protocols={"report": {"gat": gat}, "other": {"gat": gat}})
+    assert str(named_pool(study, "other/gat")) == "other/gat"
     with pytest.raises(ValueError, match=r"^pool: got 'gat', wanted one of report/gat, other/gat"):
         named_pool(study, "gat")

@@ -15,7 +15,7 @@ rule train:
     benchmark:
         "<results>/benchmarks/train/{protocol}/{pool}{setting}/seeds-{seeds}.tsv"
     wildcard_constraints:
-        protocol=PLAN.imports.protocols_of(imported=False),
+        protocol=PLAN.imported.protocols_of(imported=False),
     priority: 1  # the longest jobs first, so that none is left over at the end
     conda:
         "../../envs/pipeline.yaml"

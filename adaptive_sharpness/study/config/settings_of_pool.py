@@ -33,6 +33,16 @@ class Setting:
     block: PoolSettings
     places: Mapping[str, str]
 
+    @property
+    def label(self) -> str:
+        """The name with a / before it, as it stands behind its pool in paths; empty where the pool varies nothing.
+
+        Example:
+            >>> Setting("lr=1", PoolSettings.model_construct(), {}).label
+            '/lr=1'
+        """
+        return f"/{self.name}" if self.name else ""
+
     def told(self, where: str, said: str) -> str:
         """Return a line about the block as a line about the level that it comes from.
 

@@ -10,8 +10,8 @@ from adaptive_sharpness.study.config.study import Study
 NOTHING = "(?!)"  # a pattern that no text has
 
 
-class Imports:
-    """The models of a study that were trained elsewhere.
+class ImportedPools:
+    """The pools of a study whose models were trained elsewhere.
 
     Args:
         study: its settings.
@@ -26,7 +26,7 @@ class Imports:
         Example:
             >>> from adaptive_sharpness.study.config.pools import PoolSettings
             >>> study = Study.model_construct(protocols={"report": {"gat": PoolSettings.model_construct()}})
-            >>> Imports(study).has("report", "gat")
+            >>> ImportedPools(study).has("report", "gat")
             False
         """
         return self._study.protocols[protocol][pool].checkpoints is not None
@@ -42,7 +42,7 @@ class Imports:
         Example:
             >>> from adaptive_sharpness.study.config.pools import PoolSettings
             >>> study = Study.model_construct(protocols={"report": {"gat": PoolSettings.model_construct()}})
-            >>> Imports(study).rows("report", "gat", "000-024")
+            >>> ImportedPools(study).rows("report", "gat", "000-024")
             []
         """
         return [row.plain() for row in self._models(protocol, pool, seeds)]
@@ -55,7 +55,7 @@ class Imports:
         Example:
             >>> from adaptive_sharpness.study.config.pools import PoolSettings
             >>> study = Study.model_construct(protocols={"report": {"gat": PoolSettings.model_construct()}})
-            >>> Imports(study).files("report", "gat", "000-024")
+            >>> ImportedPools(study).files("report", "gat", "000-024")
             []
         """
         return list(dict.fromkeys(file for row in self._models(protocol, pool, seeds) for file in row.files))
@@ -68,7 +68,7 @@ class Imports:
         Example:
             >>> from adaptive_sharpness.study.config.pools import PoolSettings
             >>> study = Study.model_construct(protocols={"report": {"gat": PoolSettings.model_construct()}})
-            >>> Imports(study).options("report", "gat", "000-024")
+            >>> ImportedPools(study).options("report", "gat", "000-024")
             {}
         """
         return next((dict(row.options) for row in self._models(protocol, pool, seeds)), {})
@@ -84,7 +84,7 @@ class Imports:
         Example:
             >>> from adaptive_sharpness.study.config.pools import PoolSettings
             >>> study = Study.model_construct(protocols={"report": {"gat": PoolSettings.model_construct()}})
-            >>> Imports(study).seed_ranges("report", "gat", size=10)
+            >>> ImportedPools(study).seed_ranges("report", "gat", size=10)
             []
         """
         return [f"{first:03d}-{last:03d}" for first, last in ranges(self._models(protocol, pool), size)]
@@ -95,7 +95,7 @@ class Imports:
         Example:
             >>> from adaptive_sharpness.study.config.pools import PoolSettings
             >>> protocols = {"report": {"gat": PoolSettings.model_construct(dataset="cora")}}
-            >>> Imports(Study.model_construct(protocols=protocols)).protocols_of(imported=False)
+            >>> ImportedPools(Study.model_construct(protocols=protocols)).protocols_of(imported=False)
             'report(?=/(gat)/)'
         """
         found: dict[str, list[str]] = defaultdict(list)
