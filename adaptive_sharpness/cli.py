@@ -1,4 +1,4 @@
-"""The command line: what can be asked of a config and of the plug-ins without running a study."""
+"""The command line: what can be asked of a config, of the plug-ins and of a table without running a study."""
 
 import argparse
 import json
@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from adaptive_sharpness import __version__, plugins
+from adaptive_sharpness.tables_of_runs.command import add_command
 
 BASE = "config/config.yaml"  # which Snakemake reads first
 
@@ -21,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: those of the command line, if none are given.
 
     Returns:
-        The exit code: 0; 1 for results that do not fit, or 2 for a config that is wrong.
+        The exit code: 0; 1 for results that do not fit, or 2 for a config or a question that is wrong.
 
     Example:
         >>> main(["plugins", "measures"])
@@ -54,6 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     listed.add_argument("kind", choices=plugins.KINDS)
     listed.add_argument("--folder", default="plugins", help="the user's plug-ins")
     listed.set_defaults(run=_plugins)
+    add_command(commands)
     return parser
 
 

@@ -15,7 +15,7 @@ from benchmarks.pairs import table, write
 from benchmarks.places import ROOT
 
 RATIOS = ("fcnn", "lenet5", "gat", "limit", "workflow", "growth", "device")
-TOPICS = (*RATIOS, "networks", "profile")
+TOPICS = (*RATIOS, "networks", "varied_pools", "profile")
 
 
 def main() -> None:

@@ -3,6 +3,7 @@
 For n models a comparison of all pairs is n^2 bits: 0.6 MB for 2,187, and a few passes over them count all pairs.
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -39,16 +40,41 @@ def ordered(values: np.ndarray) -> Order:
     return Order(rising, np.searchsorted(values[rising], values))
 
 
+class Memory:
+    """Memory that calls work in, so that they do not ask for it each time: it serves one thread."""
+
+    def __init__(self):
+        self._held: dict[str, np.ndarray] = {}
+
+    def array(self, purpose: str, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+        """Return an array for a purpose, with what was left there before.
+
+        Args:
+            purpose: each has memory of its own, which grows if need be.
+            shape: of the array.
+            dtype: of its elements.
+
+        Example:
+            >>> memory = Memory()
+            >>> memory.array("words", (2, 3), np.dtype("uint8"))[:] = 7
+            >>> memory.array("words", (4,), np.dtype("uint8")).tolist()
+            [7, 7, 7, 7]
+        """
+        size = math.prod(shape) * np.dtype(dtype).itemsize
+        if purpose not in self._held or self._held[purpose].nbytes < size:
+            self._held[purpose] = np.empty(size, dtype=np.uint8)
+        return self._held[purpose][:size].view(dtype).reshape(shape)
+
+
 class Columns:
     """A bit of its own for each model; models of one group share no word with those of another.
 
-    An object holds the memory that its calls work in, so that they do not ask for it each time: it serves one thread.
-
     Args:
         group: of each model, whole numbers from 0, [models].
+        memory: that calls work in; several objects may share it. Its own, if None.
     """
 
-    def __init__(self, group: np.ndarray):
+    def __init__(self, group: np.ndarray, memory: Memory | None = None):
         sizes = np.bincount(group)
         width = next((bits for bits in WIDTHS if sizes.max() <= bits), WIDTHS[-1])
         word = np.dtype(f"uint{width}")
@@ -60,8 +86,7 @@ class Columns:
         self._word = within // width * len(sizes) + group
         self._bit = word.type(1) << (within % width).astype(word)
         self._rows = np.arange(1, len(group) + 1)
-        self._lowest = np.empty((len(group) + 1, self._shape[1] * self._shape[2]), dtype=word)
-        self._ones = np.empty((len(group), self._lowest.shape[1]), dtype=np.uint8)
+        self._memory, self._dtype = memory or Memory(), word
 
     def above(self, order: Order, out: np.ndarray | None = None) -> np.ndarray:
         """Return, for each model, a bit for each model that it lies above.
@@ -77,7 +102,8 @@ class Columns:
             >>> Columns(np.zeros(3, dtype=int)).above(ordered(np.array([5.0, 1.0, 7.0]))).tolist()
             [[2], [0], [3]]
         """
-        lowest = self._lowest
+        shape = (len(self._rows) + 1, self._shape[1] * self._shape[2])
+        lowest = self._memory.array("lowest", shape, self._dtype)
         lowest.fill(0)
         lowest[self._rows, self._word[order.rising]] = self._bit[order.rising]
         np.cumsum(lowest, axis=0, dtype=lowest.dtype, out=lowest)  # row k holds the k lowest models
@@ -97,5 +123,5 @@ class Columns:
             >>> columns.counts(columns.above(ordered(np.array([1.0, 2.0, 3.0])))).tolist()
             [[1, 0], [2, 0]]
         """
-        np.bitwise_count(bits, out=self._ones)
-        return np.add.reduceat(self._ones, self.starts, axis=0, dtype=np.int64).reshape(self._shape).sum(axis=1)
+        ones = np.bitwise_count(bits, out=self._memory.array("ones", bits.shape, np.dtype(np.uint8)))
+        return np.add.reduceat(ones, self.starts, axis=0, dtype=np.int64).reshape(self._shape).sum(axis=1)

@@ -8,6 +8,7 @@ import numpy as np
 from adaptive_sharpness.stats.bits import Columns, ordered
 from adaptive_sharpness.stats.dyadic import dyadic_variance, fisher_t_interval
 from adaptive_sharpness.stats.exchange import cluster_kinds, exchangeable, of_clusters, two_sided
+from adaptive_sharpness.stats.grid import pairs_within
 from adaptive_sharpness.stats.randomness import stream
 from adaptive_sharpness.stats.resampling import Interval
 
@@ -104,6 +105,37 @@ def tau_influences(x: np.ndarray, y: np.ndarray, tau: float, clusters: np.ndarra
         parts -= tau / 2 * (np.abs(a) / untied[0] + np.abs(b) / untied[1])
         found.append(np.add.reduceat(parts, starts, axis=1))
     return np.add.reduceat(np.concatenate(found), starts, axis=0)
+
+
+def taus_without_each(x: np.ndarray, y: np.ndarray, clusters: np.ndarray) -> np.ndarray:
+    """Return tau-b as each cluster in turn is left out.
+
+    Args:
+        x: one value a model, [models].
+        y: another value of the same models, [models].
+        clusters: of each model, whole numbers from 0, [models].
+
+    Returns:
+        [clusters]; nan where all values of x or of y that are left tie.
+
+    Example:
+        >>> taus_without_each(np.array([1, 2, 3, 4]), np.array([1, 2, 4, 3]), np.array([0, 0, 1, 1])).tolist()
+        [-1.0, 1.0]
+    """
+    rows, of_models = max(CHUNK // len(x), 1), []
+    for first in range(0, len(x), rows):
+        a, b = (np.sign(values[first : first + rows, None] - values).astype(np.int8) for values in (x, y))
+        of_models.append([(a * b).sum(axis=1, dtype=int), np.abs(a).sum(axis=1), np.abs(b).sum(axis=1)])
+    of_models = np.concatenate(of_models, axis=1)
+    one, other, _ = pairs_within(clusters)
+    a, b = (np.sign(values[one] - values[other]) for values in (x, y))
+    # A pair stands on both sides of the sums; those of a cluster's own pairs are taken away twice.
+    left = [
+        sums.sum() - 2 * np.bincount(clusters, sums) + 2 * np.bincount(clusters[one], own, clusters.max() + 1)
+        for sums, own in zip(of_models, (a * b, np.abs(a), np.abs(b)), strict=True)
+    ]
+    untied = left[1] * left[2]
+    return np.divide(left[0], np.sqrt(untied), out=np.full(len(untied), math.nan), where=untied > 0)
 
 
 def influence_variance(influences: np.ndarray, sizes: np.ndarray) -> float:

@@ -1,13 +1,13 @@
 """What the order of two settings by a measure tells of their order by test loss, given hyper-parameters of both."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
 
-from adaptive_sharpness.stats.bits import Columns, Order, ordered
+from adaptive_sharpness.stats.bits import Columns, Memory, Order, ordered
 from adaptive_sharpness.stats.exchange import exchangeable, of_clusters, one_sided
 from adaptive_sharpness.stats.grid import Grid, joint
 from adaptive_sharpness.stats.randomness import stream
@@ -142,19 +142,26 @@ class GivenSets:
 
     def __init__(self, grid: Grid, g: np.ndarray, most_given: int):
         axes = range(grid.levels.shape[1])
-        most_given = min(most_given, len(axes))
         self.given = [given for size in range(most_given + 1) for given in combinations(axes, size)]
-        self._parts = [_Part(grid, g, given, self.given) for given in combinations(axes, most_given)]
-        order = {given: place for place, given in enumerate(given for part in self._parts for given in part.given)}
-        self._order = [order[given] for given in self.given]
-        cells = [counts for part in self._parts for counts in part.sums(part.pairs)]
-        self._starts = np.cumsum([0, *[len(counts) for counts in cells[:-1]]])
-        self._pairs = np.concatenate(cells)
-        self._g_above = np.concatenate([counts for part in self._parts for counts in part.sums(part.g_above)])
+        groups = {given: joint(grid.levels[:, given]) for given in self.given}
+        # Where each setting has levels of its own, each pair is alone in its cell: no entropy, and nothing to count.
+        shared = [given for given in self.given if exchangeable(groups[given])]
+        largest = [given for given in shared if not any(set(given) < set(other) for other in shared)]
+        order, memory = ordered(g), Memory()
+        self._parts = [_Part(groups, order, each, _held_first(each, largest, shared), memory) for each in largest]
+        of_set = [given for part in self._parts for given in part.given]
+        pairs, g_above = (
+            self._cells([part.pairs for part in self._parts]),
+            self._cells([p.g_above for p in self._parts]),
+        )
+        # Counts say so without rounding: in which cells g orders pairs in both ways. No other has any entropy.
+        both_ways = [(above > 0) & (above < all_pairs) for above, all_pairs in zip(g_above, pairs, strict=True)]
+        self._both_ways = np.flatnonzero(np.concatenate(both_ways))
+        self._pairs, self._g_above = (np.concatenate(each)[self._both_ways] for each in (pairs, g_above))
+        sizes = np.array([each.sum() for each in both_ways])
+        self._starts = (np.cumsum(sizes) - sizes)[sizes > 0]
+        self._place = [self.given.index(given) for given, size in zip(of_set, sizes, strict=True) if size]
         self._entropy = np.add.reduceat(_entropy_terms(self._g_above, self._pairs), self._starts)
-        # Counts say so without rounding: whether g orders the pairs of some levels in both ways.
-        both_ways = (self._g_above > 0) & (self._g_above < self._pairs)
-        self._exists = np.add.reduceat(both_ways.astype(int), self._starts) > 0
 
     def information(self, mu: np.ndarray) -> np.ndarray:
         """Return the share of the entropy of the order by g that the order by a measure takes away.
@@ -171,15 +178,16 @@ class GivenSets:
             [1.0]
         """
         order = ordered(mu)
-        above, both = [], []
-        for part in self._parts:
-            for counts, total in zip(part.counts(order), (above, both), strict=True):
-                total += part.sums(counts)
-        mu_above, both = np.concatenate(above), np.concatenate(both)
+        counts = [part.counts(order) for part in self._parts]
+        mu_above, both = (np.concatenate(self._cells(each))[self._both_ways] for each in zip(*counts, strict=True))
         terms = _information_terms(both, mu_above, self._g_above, self._pairs)
-        information = np.maximum(np.add.reduceat(terms, self._starts), 0)
-        shares = np.divide(information, self._entropy, out=np.full(len(self._starts), math.nan), where=self._exists)
-        return shares[self._order]
+        shares = np.full(len(self.given), math.nan)
+        shares[self._place] = np.maximum(np.add.reduceat(terms, self._starts), 0) / self._entropy
+        return shares
+
+    def _cells(self, counts: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """The counts of each set of axes, [cells] each, from those of the largest sets."""
+        return [cells for part, each in zip(self._parts, counts, strict=True) for cells in part.sums(each)]
 
 
 class _Part:
@@ -188,19 +196,16 @@ class _Part:
     A smaller set belongs to the first of the largest sets that holds it.
     """
 
-    def __init__(self, grid: Grid, g: np.ndarray, largest: tuple[int, ...], sets: list[tuple[int, ...]]):
-        self.columns = Columns(joint(grid.levels[:, largest]))
+    def __init__(self, groups: dict[tuple, np.ndarray], g: Order, largest: tuple, given: list[tuple], memory: Memory):
+        self.columns = Columns(groups[largest], memory)
         order, starts = self.columns.order, self.columns.starts
         sizes = np.diff(np.append(starts, len(order)))
         self.pairs = np.outer(sizes, sizes) - np.diag(sizes)
-        self.given = [given for given in sets if _first_holder(given, grid.levels.shape[1], len(largest)) == largest]
-        groups = [joint(grid.levels[order[starts]][:, given]) for given in self.given]
+        self.given = given
         # Which groups of the largest set make up each group of a smaller one; none for the largest itself.
-        self._members = [
-            None if given == largest else _indicator(group) for given, group in zip(self.given, groups, strict=True)
-        ]
-        self._g = self.columns.above(ordered(g))
-        self._above, self._both = np.empty_like(self._g), np.empty_like(self._g)
+        self._members = [None if each == largest else _indicator(groups[each][order[starts]]) for each in given]
+        self._g = self.columns.above(g)
+        self._above, self._both = (memory.array(each, self._g.shape, self._g.dtype) for each in ("above", "both"))
         self.g_above = self.columns.counts(self._g)
 
     def counts(self, order: Order) -> tuple[np.ndarray, np.ndarray]:
@@ -214,8 +219,9 @@ class _Part:
         return [(counts if each is None else each.T @ counts @ each).ravel() for each in self._members]
 
 
-def _first_holder(given: tuple[int, ...], axes: int, size: int) -> tuple[int, ...]:
-    return next(largest for largest in combinations(range(axes), size) if set(given) <= set(largest))
+def _held_first(holder: tuple[int, ...], largest: list[tuple], sets: list[tuple]) -> list[tuple]:
+    """The sets of which this is the first among the largest that holds them."""
+    return [given for given in sets if next(each for each in largest if set(given) <= set(each)) == holder]
 
 
 def _indicator(group: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy import stats
 
-from adaptive_sharpness.stats.clustered import influence_variance, tau_influences
+from adaptive_sharpness.stats.clustered import influence_variance, tau_influences, taus_without_each
 from adaptive_sharpness.stats.dyadic import fisher_t_interval
 from adaptive_sharpness.stats.kendall import tau_b
 from adaptive_sharpness.stats.resampling import Interval, bca_interval, positions_without_each, tau_of_resamples
@@ -107,18 +107,20 @@ class GaussianPartialResult:
     statistic: float
     n: int
     _pairs: tuple = field(repr=False, compare=False)
+    _clusters: np.ndarray | None = field(repr=False, compare=False, default=None)
 
     def confidence_interval(self, confidence_level: float = 0.95) -> Interval:
         """Return a jackknife interval (Tukey 1958) on the scale of atanh r, as Fisher's.
 
         The bootstrap's is too wide where x and y depend on z much: models that are drawn twice make no pair, so that
-        taus of resamples vary more than those of pools.
+        taus of resamples vary more than those of pools. Models that come in clusters are left out cluster by cluster.
 
         Args:
             confidence_level: from 0 to 1.
 
         Returns:
-            Both ends; nan where the statistic is, or where it is nan, 1 or -1 without one of the models.
+            Both ends; nan where the statistic is, or where it is nan, 1 or -1 without one of the models or
+            clusters.
 
         Example:
             >>> gaussian_partial_kendall([1, 2, 3, 4], [2, 1, 4, 3], [1, 2, 3, 4]).confidence_interval()
@@ -126,8 +128,12 @@ class GaussianPartialResult:
         """
         if math.isnan(self.statistic):
             return Interval(math.nan, math.nan)
-        rest = positions_without_each(self.n)
-        without = gaussian_partial_tau(*(tau_of_resamples(*pair)(rest) for pair in self._pairs))
+        if self._clusters is None:
+            rest = positions_without_each(self.n)
+            taus = (tau_of_resamples(*pair)(rest) for pair in self._pairs)
+        else:
+            taus = (taus_without_each(*pair, self._clusters) for pair in self._pairs)
+        without = gaussian_partial_tau(*taus)
         return jackknife_interval(self.statistic, without, confidence_level)
 
 
@@ -163,26 +169,36 @@ def partial_kendall(
     return PartialKendallResult(float(partial_correlation(*_taus(pairs))), n, pairs)
 
 
-def gaussian_partial_kendall(x: np.ndarray, y: np.ndarray, z: np.ndarray) -> GaussianPartialResult:
+def gaussian_partial_kendall(
+    x: np.ndarray, y: np.ndarray, z: np.ndarray, *, clusters: np.ndarray | None = None
+) -> GaussianPartialResult:
     """Return the tau of a Gaussian that has the partial correlation which the three taus imply (Kruskal 1958).
 
     Args:
         x: one value a model, [models].
         y: another value of the same models, [models].
         z: what is given, [models].
+        clusters: models that are no independent draws share one, such as repeats of a setting, [models]. Then the
+            interval is that of as many clusters.
 
     Returns:
         GaussianPartialResult; nan where `partial_kendall` is, and where it would be 1 or -1 or beyond: of the four
         kinds of pairs of models (x orders them as z does or not, and so does y) one is empty. Few models do that by
         chance, whatever tau is.
 
+    Raises:
+        ValueError: if there is not a cluster for each model.
+
     Example:
         >>> gaussian_partial_kendall([1, 2, 3, 4], [2, 1, 4, 3], [1, 2, 3, 4]).statistic
         nan
     """
+    if clusters is not None:
+        x, y, z, clusters = finite(x, y, z, cluster_codes(clusters, len(x)))
+        clusters = np.unique(clusters, return_inverse=True)[1]
     pairs, n = _pairs(x, y, z)
     tau = float(gaussian_partial_tau(*_taus(pairs)))
-    return GaussianPartialResult(math.nan if abs(tau) > 1 - ROUNDING else tau, n, pairs)
+    return GaussianPartialResult(math.nan if abs(tau) > 1 - ROUNDING else tau, n, pairs, clusters)
 
 
 def partial_correlation(xy: np.ndarray, xz: np.ndarray, yz: np.ndarray) -> np.ndarray:

@@ -142,16 +142,16 @@ def sign_error(
     pool = read_repeats(mu, g, axes, clusters)
     environments = Environments(pool, test_size, _checked(losses, test_size, pool.used), least_share)
     errors = environments.errors(pool.mu[:, None])[:, 0]
-    drawn = _exchanged(environments, pool, stream(seed, "exchange of settings"), permutations)
     pairs, kept = environments.pairs, environments.kept
-    by_axis = {}
-    for axis, name in enumerate(pool.grid.names):
-        chosen = pairs.axis[kept] == axis
-        left_out = int((pairs.axis[~kept] == axis).sum())
-        by_axis[name] = SignErrors(*_summary(errors, drawn, chosen, environments, pool, left_out, permutations))
     everything = np.full(len(errors), True)
-    found = _summary(errors, drawn, everything, environments, pool, int((~kept).sum()), permutations)
-    return SignErrorResult(*found, by_axis, len(pool.grid.levels))
+    chosen = [everything, *(pairs.axis[kept] == axis for axis in range(len(pool.grid.names)))]
+    left_out = [int((~kept).sum()), *(int((pairs.axis[~kept] == axis).sum()) for axis in range(len(pool.grid.names)))]
+    drawn = _exchanged(environments, pool, chosen, stream(seed, "exchange of settings"), permutations)
+    found = [
+        _summary(errors, *each, environments, pool, permutations) for each in zip(drawn, chosen, left_out, strict=True)
+    ]
+    by_axis = {name: SignErrors(*each) for name, each in zip(pool.grid.names, found[1:], strict=True)}
+    return SignErrorResult(*found[0], by_axis, len(pool.grid.levels))
 
 
 class Environments:
@@ -264,41 +264,43 @@ def _checked(losses: np.ndarray | None, test_size: int | None, used: np.ndarray)
     return losses[used]
 
 
-def _exchanged(environments: Environments, pool: Repeats, draw: np.random.Generator, permutations: int) -> np.ndarray:
-    """Sign errors with the mu of whole settings exchanged, [pairs of settings that are left, permutations]."""
-    empty = np.zeros((int(environments.kept.sum()), 0))
+def _exchanged(
+    environments: Environments, pool: Repeats, chosen: list[np.ndarray], draw: np.random.Generator, permutations: int
+) -> list[np.ndarray]:
+    """Mean, 90th percentile and maximum of chosen environments, mu of settings exchanged, [3, permutations] each."""
     order = np.argsort(pool.grid.setting, kind="stable")  # so that the repeats of a setting stand together
     clusters, repeats = pool.clusters[pool.grid.setting[order]], pool.grid.repeats[pool.grid.setting[order]]
-    if not len(empty) or not exchangeable(cluster_kinds(clusters, repeats)):
-        return empty
-    size = max(CHUNK // environments.size, 1)
-    found = [empty]
-    for some in of_clusters(clusters, draw, permutations, repeats):
-        for start in range(0, len(some), size):
-            mu = np.empty((len(order), len(some[start : start + size])))
-            mu[order] = pool.mu[order][some[start : start + size].T]
-            found.append(environments.errors(mu))
-    return np.concatenate(found, axis=1)
+    found = [[np.zeros((3, 0))] for _ in chosen]
+    if environments.kept.any() and exchangeable(cluster_kinds(clusters, repeats)):
+        size = max(CHUNK // environments.size, 1)
+        for some in of_clusters(clusters, draw, permutations, repeats):
+            for start in range(0, len(some), size):
+                mu = np.empty((len(order), len(some[start : start + size])))
+                mu[order] = pool.mu[order][some[start : start + size].T]
+                errors = environments.errors(mu)
+                for those, parts in zip(chosen, found, strict=True):
+                    parts.append(_three(errors[those]) if those.any() else np.zeros((3, errors.shape[1])))
+    return [np.concatenate(parts, axis=1) for parts in found]
 
 
 def _summary(
     errors: np.ndarray,
     drawn: np.ndarray,
     chosen: np.ndarray,
+    left_out: int,
     environments: Environments,
     pool: Repeats,
-    left_out: int,
     permutations: int,
 ) -> tuple:
     """The fields of SignErrors of those environments that are chosen."""
     count = int(chosen.sum())
     if not count:
         return (math.nan, None, *[math.nan] * 4, None, 0, 2 * left_out, _why_none(left_out), math.nan, 0)
-    errors, drawn = errors[chosen], drawn[chosen]
+    errors = errors[chosen]
     mean, percentile, maximum = _three(errors[:, None])[:, 0].tolist()
     pvalue, percentile_expected, maximum_expected, maximum_pvalue, reason = None, math.nan, math.nan, None, ""
     if drawn.shape[1]:
-        of_means, of_percentiles, of_maxima = _three(drawn)
+        of_means, of_percentiles, of_maxima = drawn
         pvalue = two_sided(mean, of_means, 0.5)
         percentile_expected, maximum_expected = float(of_percentiles.mean()), float(of_maxima.mean())
         maximum_pvalue = one_sided(-maximum, -of_maxima)

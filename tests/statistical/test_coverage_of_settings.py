@@ -15,7 +15,7 @@ from pools import BETWEEN, LEVELS, REPEATS, pool
 from scipy import stats as scipy_stats
 
 from adaptive_sharpness.stats import granulated, kendall, partial_kendall, sign_error, within_between
-from adaptive_sharpness.stats.partial import partial_correlation
+from adaptive_sharpness.stats.partial import gaussian_partial_kendall, gaussian_partial_tau, partial_correlation
 
 QUICK = 400
 BOUNDS = {QUICK: (0.91, 0.995), 2000: (0.93, 0.98)}
@@ -131,7 +131,7 @@ def test_intervals_over_dyads_cover_it_where_axes_move_both(axes, pools):
 
 
 @with_pools
-def test_the_interval_of_a_partial_tau_covers_it(axes, pools):
+def test_the_intervals_of_partial_taus_cover_them(axes, pools):
     """Three values of models, each with its settings; all three correlations are those of models of two settings."""
     rng = np.random.default_rng(23)
     correlation = np.array([[1, 0.5, 0.4], [0.5, 1, 0.6], [0.4, 0.6, 1]])
@@ -141,6 +141,10 @@ def test_the_interval_of_a_partial_tau_covers_it(axes, pools):
     for _ in range(pools):
         own, noise = (root @ rng.normal(size=(3, count)) for count in (settings, settings * REPEATS))
         values = math.sqrt(BETWEEN) * own.repeat(REPEATS, axis=1) + math.sqrt(1 - BETWEEN) * noise
-        interval = partial_kendall(*values, clusters=np.repeat(np.arange(settings), REPEATS)).confidence_interval()
-        found.append({"partial": interval})
-    assert _hold(covered({"partial": float(partial_correlation(*taus))}, found), pools)
+        clusters = np.repeat(np.arange(settings), REPEATS)
+        both = {"partial": partial_kendall, "Gaussian": gaussian_partial_kendall}
+        intervals = {name: of(*values, clusters=clusters).confidence_interval() for name, of in both.items()}
+        found.append(intervals)
+    truth = {"partial": partial_correlation(*taus), "Gaussian": gaussian_partial_tau(*taus)}
+    found = covered(truth, found)
+    assert _hold(found, pools), found

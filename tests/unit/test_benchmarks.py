@@ -70,6 +70,24 @@ def test_the_cost_on_larger_networks_is_measured(tmp_path):
 
 
 @pytest.mark.slow
+def test_pools_whose_hyper_parameters_vary_are_measured(tmp_path):
+    done = python("benchmarks", "varied_pools", "--smoke", "--output", tmp_path)
+    assert done.returncode == 0, done.stderr
+    with open(tmp_path / "ratios.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 2 * 5
+    for name in (
+        "one K",
+        "one Psi",
+        "27 models, 1 measures",
+        "command tau on 30 runs, first",
+        "command tau on 30 runs, all",
+    ):
+        assert len([row for row in rows if row["work"].startswith(name)]) == 2
+    assert all(0 < float(row["median"]) < math.inf for row in rows)
+
+
+@pytest.mark.slow
 def test_two_checkouts_are_measured_side_by_side():
     done = python("benchmarks.networks", ROOT, ROOT, "--smoke")
     assert done.returncode == 0, done.stderr
@@ -190,7 +208,8 @@ def test_a_run_that_fails_is_no_figure(bench):
     [
         (
             ["nothing"],
-            "TOPIC: got nothing, wanted any of fcnn, lenet5, gat, limit, workflow, growth, device, networks, profile",
+            "TOPIC: got nothing, wanted any of fcnn, lenet5, gat, limit, workflow, growth, device, networks, "
+            "varied_pools, profile",
         ),
         (["--pairs", "0"], "--pairs: got 0, wanted at least 1"),
     ],

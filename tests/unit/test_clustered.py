@@ -8,6 +8,7 @@ import pytest
 from scipy import stats as scipy_stats
 
 from adaptive_sharpness.stats import kendall, max_t, partial_kendall
+from adaptive_sharpness.stats.clustered import taus_without_each
 from adaptive_sharpness.stats.partial import partial_correlation
 
 
@@ -145,3 +146,16 @@ def test_a_cluster_is_wanted_for_each_model(function):
 def test_a_negative_number_of_permutations_is_refused():
     with pytest.raises(ValueError, match=r"^permutations: got -1, wanted at least 0$"):
         kendall([1, 2, 3], [1, 2, 3], clusters=[0, 1, 2], permutations=-1)
+
+
+@pytest.mark.filterwarnings("error")
+def test_taus_without_each_cluster_are_scipys():
+    """The values of the last two clusters tie, so that without the first nothing is left to order."""
+    rng = np.random.default_rng(0)
+    clusters = np.array([0, 1, 0, 2, 0, 0, 1, 2])
+    x, y = rng.integers(5, size=(2, 8)).astype(float)
+    x[clusters > 0] = 1
+    wanted = [scipy_stats.kendalltau(x[clusters != each], y[clusters != each]).statistic for each in (1, 2)]
+    found = taus_without_each(x, y, clusters)
+    assert math.isnan(found[0])
+    assert found[1:] == pytest.approx(wanted, abs=1e-12)

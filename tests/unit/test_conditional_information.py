@@ -64,6 +64,16 @@ def test_groups_of_any_size_are_counted(models, levels):
         assert found.by_set[name].statistic == pytest.approx(wanted, abs=1e-12, nan_ok=True)
 
 
+def test_an_axis_with_a_level_for_each_setting_has_no_entropy_and_leaves_the_others_alone():
+    mu, g, axes = table("holes", 3)
+    found = conditional_information(mu, g, axes | {"run": np.arange(len(mu))}, permutations=1)
+    without = conditional_information(mu, g, axes, permutations=1)
+    wanted = {given: each.statistic for given, each in without.by_set.items()}
+    assert {given: each.statistic for given, each in found.by_set.items() if "run" not in given} == wanted
+    assert all(math.isnan(each.statistic) for given, each in found.by_set.items() if "run" in given)
+    assert found.statistic == without.statistic
+
+
 def test_the_null_is_that_of_all_exchanges():
     mu, g = np.array([1.0, 2, 3, 5, 4]), np.array([1.0, 2, 3, 4, 5])
     found = conditional_information(mu, g, SMALL, permutations=3000)

@@ -19,7 +19,7 @@ RUNNER = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE)
 DEFINITIONS = ast.FunctionDef | ast.ClassDef
 HAVE_EXAMPLES = (  # files and folders of which each public function has an example
     *("architectures", "datasets", "initialisations", "landscape", "losses", "measures", "optimisers"),
-    *("plugins.py", "schedules", "stats", "study"),
+    *("plugins.py", "schedules", "stats", "study", "tables_of_runs"),
 )
 IS_HASHED = "its docstring counts as code: the file is a figure's, or asks for docstrings"
 WHOLE_JOB = "a whole job, which reads the files of those before it"

@@ -142,6 +142,29 @@ def test_the_gaussian_interval_is_that_of_pseudo_values():
     np.testing.assert_allclose(gaussian_partial_kendall(*values).confidence_interval(), wanted, rtol=1e-9)
 
 
+@pytest.mark.parametrize("tie", [False, True])
+def test_the_gaussian_interval_of_clusters_is_that_of_pools_without_each_of_them(tie):
+    values = _draw(25, 4)
+    values = np.round(values) if tie else values
+    clusters = np.random.default_rng(0).integers(8, size=25)
+    found = gaussian_partial_kendall(*values, clusters=clusters)
+    without = []
+    for each in range(8):
+        taus = [stats.kendalltau(*values[list(pair)][:, clusters != each]).statistic for pair in PAIRS]
+        without.append(_gaussian_by_hand(*taus))
+    assert found.statistic == gaussian_partial_kendall(*values).statistic
+    assert found.confidence_interval() == pytest.approx(
+        jackknife_interval(found.statistic, np.array(without)), rel=1e-9
+    )
+    alone = gaussian_partial_kendall(*values, clusters=range(25)).confidence_interval()
+    assert alone == pytest.approx(gaussian_partial_kendall(*values).confidence_interval(), rel=1e-9)
+
+
+def test_a_gaussian_partial_needs_a_cluster_for_each_model():
+    with pytest.raises(ValueError, match="clusters: got 2, wanted one for each of 25 models"):
+        gaussian_partial_kendall(*_draw(25), clusters=[0, 1])
+
+
 def test_intervals_are_of_the_level_that_is_asked_for():
     """On the scale of atanh r the jackknife's is as wide as the normal quantile says."""
     values = _draw(25, 3)
