@@ -209,7 +209,7 @@ def test_the_kind_of_a_value_is_read_from_the_signature(write):
     write("architectures/mine.py", f"def build({said}): ...\n")
     taken = plugins.options("architectures", "mine")
     kinds = {key: each.kind for key, each in taken.items()}
-    assert kinds == {"width": "int", "depth": "int", "bias": "bool", "rate": "", "name": "", "out": "int"}
+    assert kinds == {"width": "int", "depth": "int", "bias": "bool", "rate": "float", "name": "", "out": "int"}
     assert taken["name"].choices == ("a", "b")
 
 

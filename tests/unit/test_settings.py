@@ -148,7 +148,7 @@ BAD = [
         "1: the optimiser Adam takes one model at a time",
     ),
     ({f"{TRAINING}.optimiser.nesterov": 1}, f"{TRAINING}.optimiser.nesterov", "1", "true or false"),
-    ({f"{TRAINING}.stop.rule": "never"}, f"{TRAINING}.stop.rule", "'never'", "(one of relative_change)"),
+    ({f"{TRAINING}.stop.rule": "never"}, f"{TRAINING}.stop.rule", "'never'", "(one of relative_change, loss_below"),
     (
         {"plugins": "studies/hammoud2023/plugins", f"{TRAINING}.trainer": {"name": "notebook"}},
         f"{FCNN}.stacked",
@@ -484,6 +484,18 @@ TAUGHT["training"] = {
     "stop": {"rule": "relative_change", "tolerance": 0.05, "min_epochs": 2, "max_epochs": 2},
     "trainer": {"name": "notebook", "full_batch": True, "one_sided_stop": True},
 }
+HARDENED = {**BLOCK, "stacked": 1}  # what the other trainers, and the other ways to clip and to stop, do not take
+HARDENED["training"] = {
+    "optimiser": {"name": "Adam", "lr": 0.1},
+    "schedule": {"name": "OneCycleLR", "max_lr": 0.1, "per": "step"},
+    "sam": {"rho": 0.05, "scale": "adaptive", "eta": 0.01},
+    "clip": {"norm": 1.0},
+    "label_noise": 0.1,
+    "augmentation": [{"name": "RandomCrop", "size": 28}, "RandomHorizontalFlip"],
+    "examples": 100,
+    "stop": {"rule": "loss_below", "loss": 0.1, "max_epochs": 2, "keep_unreached": True},
+}
+CUT_OFF = {**BLOCK["training"], "clip": {"value": 1}, "stop": {"rule": "max_steps", "max_steps": 7}}
 CLOSER = {"rho": [0.025], "estimator": "worst_case", "batches": "all", "batch_size": 64, "seed": 0, "stacked": 1}
 FULL = study(
     {
@@ -494,6 +506,8 @@ FULL = study(
         "datasets.abalone.limit": {"train": 10, "test": 10},
         "datasets.abalone_released": {"raw": "abalone"},
         "protocols.taught": {"fcnn": TAUGHT},
+        "protocols.hardened": {"fcnn": HARDENED},
+        "protocols.cut_off": {"fcnn": {**BLOCK, "stacked": 1, "training": CUT_OFF}},
         f"{PGA}.protocols": ["report"],
         f"{PGA}.stacked": 1,
         f"{PGA}.on.fcnn": CLOSER,
@@ -813,7 +827,7 @@ def test_every_mapping_of_the_schema_is_closed():
     training = ".protocols.*.*.training"
     assert is_open == {
         ".protocols.*.*.options",
-        *(f"{training}.{key}" for key in ("optimiser", "schedule", "trainer")),
+        *(f"{training}.{key}" for key in ("optimiser", "schedule", "augmentation.*", "trainer")),
         ".measures.*",
         ".measures.*.on.*",
     }

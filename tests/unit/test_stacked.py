@@ -12,7 +12,8 @@ from torch.nn import functional
 
 from adaptive_sharpness.datasets import Rows
 from adaptive_sharpness.landscape.randomness import generator
-from adaptive_sharpness.study.config.pools import PoolSettings, Stop
+from adaptive_sharpness.study.config.pools import PoolSettings
+from adaptive_sharpness.study.config.training import Stop
 from adaptive_sharpness.study.training.shard import TrainedShard, train_shard
 from adaptive_sharpness.study.training.stacked import train_stacked
 from adaptive_sharpness.study.training.trainers import minibatches

@@ -1,20 +1,12 @@
 """Lines about pools that contradict themselves, the rest of the config, or the plug-ins that there are."""
 
-import math
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 from adaptive_sharpness import plugins
-from adaptive_sharpness.study.config.messages import short
 from adaptive_sharpness.study.config.option_lines import among, named, spellable, with_options
 from adaptive_sharpness.study.config.pools import PoolSettings
 from adaptive_sharpness.study.config.study import Study
-
-RATES = {  # what optimisers call alike
-    "lr": ("a learning rate, above 0", lambda value: 0 < value < math.inf),
-    "momentum": ("a number from 0 to below 1", lambda value: 0 <= value < 1),
-    "weight_decay": ("a number, at least 0", lambda value: 0 <= value < math.inf),
-}
+from adaptive_sharpness.study.config.training_lines import BY_MODEL, training_lines
 
 
 def pool_lines(study: Study) -> Iterator[str]:
@@ -31,18 +23,13 @@ def pool_lines(study: Study) -> Iterator[str]:
             where = f"protocols.{protocol}.{pool}"
             yield from among(f"{where}.dataset", block.dataset, study.datasets)
             yield from _plugins_of_pool(where, pool, block, study.plugins)
-            yield from _rates(f"{where}.training.optimiser", block.training.optimiser.options)
+            yield from training_lines(f"{where}.training", block.training, study.plugins)
             yield from spellable(f"{where}.options", block.options)
             yield from _stacked(where, block)
-            stop = block.training.stop
-            if stop.min_epochs > stop.max_epochs:
-                got = f"{where}.training.stop.min_epochs: got {stop.min_epochs}"
-                yield f"{got}, wanted at most max_epochs, {stop.max_epochs}"
 
 
 def _plugins_of_pool(where: str, pool: str, block: PoolSettings, folder: str) -> Iterator[str]:
-    """Names that nothing has, and options that a plug-in does not take."""
-    training = block.training
+    """Names that nothing has, and options that an architecture does not take."""
     place = f"{where}.architecture" if block.architecture else where
     yield from with_options(
         place, f"{where}.options", "architectures", block.architecture or pool, block.options, folder
@@ -53,17 +40,6 @@ def _plugins_of_pool(where: str, pool: str, block: PoolSettings, folder: str) ->
     if taken is not None and "reduction" not in taken:
         wanted = f"{block.loss}(outputs, targets, reduction) in {plugins.file('losses', block.loss, folder)}"
         yield f"{where}.loss: got a function without reduction, wanted {wanted}"
-    for key, kind in (("optimiser", "optimisers"), ("schedule", "schedules"), ("trainer", "trainers")):
-        chosen, at = getattr(training, key), f"{where}.training.{key}"
-        if chosen is not None:
-            yield from with_options(f"{at}.name", at, kind, chosen.name, chosen.options, folder, block=type(chosen))
-
-
-def _rates(where: str, options: Mapping[str, Any]) -> Iterator[str]:
-    for key, (text, is_right) in RATES.items():
-        value = options.get(key, 0.5)
-        if type(value) not in (int, float) or not is_right(value):
-            yield f"{where}.{key}: got {short(value)}, wanted {text}"
 
 
 def _stacked(where: str, block: PoolSettings) -> Iterator[str]:
@@ -77,7 +53,11 @@ def _stacked(where: str, block: PoolSettings) -> Iterator[str]:
             if chosen.name != able:
                 wanted = f"1: the {key} {chosen.name} takes one model at a time"
                 yield f"{where}.stacked: got {block.stacked}, wanted {wanted}"
-        if training.optimiser.options.get("dampening"):
-            yield f"{where}.stacked: got {block.stacked}, wanted 1: dampening takes one model at a time"
-        if training.schedule is not None:
-            yield f"{where}.stacked: got {block.stacked}, wanted 1: a schedule takes one model at a time"
+        for text, said in (
+            ("dampening", training.optimiser.options.get("dampening")),
+            ("a schedule", training.schedule),
+            *((key, getattr(training, key)) for key in ("sam", "clip", "label_noise", "augmentation")),
+            (f"the rule {training.stop.rule}", training.stop.rule in BY_MODEL),
+        ):
+            if said:
+                yield f"{where}.stacked: got {block.stacked}, wanted 1: {text} takes one model at a time"

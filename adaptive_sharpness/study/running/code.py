@@ -135,6 +135,7 @@ def _used_names(rule: str, settings: Mapping[str, Any], folder: str | Path) -> l
     training = {"trainer": {}, **pool["training"]}
     chosen = [(kind, training.get(key)) for key, kind in NAMED_BY_TRAINING.items()]
     named = [(kind, each.get("name", "minibatches")) for kind, each in chosen if each is not None]
+    named += [("augmentations", each["name"]) for each in training.get("augmentation", ())]
     return [*used, ("initialisations", pool["initialisation"]), *named]
 
 
