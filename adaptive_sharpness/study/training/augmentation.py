@@ -27,7 +27,7 @@ def augmented(split: Split, seed: int, epoch: int, changes: Sequence[Callable[[T
         Images of the same shape, with the same targets.
 
     Raises:
-        ValueError: if the examples are no images, or do not keep their shape and type.
+        ValueError: if the examples are no images, do not keep their shape and type, or torchvision cannot change them.
 
     Example:
         >>> rows = Rows(torch.zeros(2, 1, 3, 3), torch.zeros(2), shift=torch.tensor(0.0), scale=torch.tensor(1.0))
@@ -45,7 +45,14 @@ def augmented(split: Split, seed: int, epoch: int, changes: Sequence[Callable[[T
 def _changed(image: Tensor, changes: Sequence[Callable[[Tensor], Tensor]]) -> Tensor:
     found = image
     for change in changes:
-        found = change(found)
+        try:
+            found = change(found)
+        except (TypeError, ValueError, RuntimeError) as error:
+            if not type(change).__module__.startswith("torchvision"):
+                raise  # the user's own, whose place an error inside it names
+            name, reason = type(change).__name__, str(error).strip().splitlines()[0]
+            got = f"images {list(found.shape)} of {found.dtype}"
+            raise ValueError(f"augmentation {name}: cannot be applied to {got}: {reason}") from error
     if found.shape != image.shape or found.dtype != image.dtype:
         got, wanted = (f"{list(each.shape)} of {each.dtype}" for each in (found, image))
         raise ValueError(f"augmentation: got images {got}, wanted {wanted}, as they were")

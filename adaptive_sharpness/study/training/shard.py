@@ -137,6 +137,8 @@ def train_shard(
         log.info("seed %d train_loss %.6g test_loss %.6g", seed, *means.values())
         if not all(map(math.isfinite, means.values())):
             log.warning("seed %d diverged: it counts in no tau", seed)
+        if more.get("reached") is False:
+            log.warning("seed %d did not reach a training loss below %g", seed, pool.training.stop.loss)
         test_losses.append(test_each)
         trained.append(_state(network))
     before = [initial[row["seed"]] for row in rows]

@@ -39,7 +39,17 @@ class ChangedSteps:
         return getattr(self.optimiser, name)
 
     def step(self, closure: Closure) -> Tensor:
-        """Take a step and return the loss before it."""
+        """Take a step and return the loss before it.
+
+        Example:
+            >>> import torch
+            >>> weight = torch.ones(1, requires_grad=True)
+            >>> weight.grad = torch.ones(1)
+            >>> halved = [lambda optimiser: torch.optim.lr_scheduler.ExponentialLR(optimiser, gamma=0.5)]
+            >>> steps = ChangedSteps(torch.optim.SGD([weight], lr=0.5), [], *halved)
+            >>> [steps.step(weight.sum).item() for _ in range(3)]  # steps of 0.5 and 0.25 lie between them
+            [1.0, 0.5, 0.25]
+        """
         for change in self._changes:
             closure = _bound(change, closure)
         value = self.optimiser.step(closure)
