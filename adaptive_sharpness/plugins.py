@@ -19,7 +19,7 @@ from types import ModuleType
 
 PACKAGE = Path(__file__).resolve().parent
 USER = "adaptive_sharpness_user"  # what the user's folder is called once it is imported
-LISTED = 25  # names that a line lists at most
+LONGEST, FEW = 320, 10  # letters of all names that a line lists, and how many it lists where they are more
 UNKNOWN = object()  # a default that is no literal
 VALID = re.compile("[a-z][a-z0-9_]*")
 
@@ -194,8 +194,9 @@ def wanted_one_of(name: object, allowed: Iterable[str]) -> str:
     """
     listed = list(allowed)
     close = get_close_matches(str(name), listed, n=1)
-    more = f" and {len(listed) - LISTED} more" if len(listed) > LISTED else ""
-    return f"wanted one of {', '.join(listed[:LISTED])}{more}" + (f" (did you mean {close[0]}?)" if close else "")
+    few = listed if len(", ".join(listed)) <= LONGEST else listed[:FEW]
+    more = f" and {len(listed) - len(few)} more" if len(few) < len(listed) else ""
+    return f"wanted one of {', '.join(few)}{more}" + (f" (did you mean {close[0]}?)" if close else "")
 
 
 def all_names(kind: str, folder: str | Path = "plugins") -> list[str]:
