@@ -231,6 +231,9 @@ def test_the_choices_are_those_that_the_functions_accept():
         assert {key: each.choices for key, each in taken.items() if each.choices} == {k: everything[k] for k in keys}
 
 
+MANY = [f"name_{number:03d}" for number in range(60)]
+
+
 @pytest.mark.parametrize(
     ("names", "listed"),
     [

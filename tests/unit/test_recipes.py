@@ -2,9 +2,11 @@
 
 import math
 import re
+from pathlib import Path
 
 import pytest
 import torch
+import yaml
 from torch import nn
 from torch.nn import functional
 
@@ -12,10 +14,13 @@ from adaptive_sharpness import plugins
 from adaptive_sharpness.datasets import Dataset, Rows
 from adaptive_sharpness.landscape.randomness import default_generator
 from adaptive_sharpness.study.config.pools import PoolSettings
+from adaptive_sharpness.study.config.reading import plain_config, read_settings
+from adaptive_sharpness.study.config.training import Sam, Training
 from adaptive_sharpness.study.training.descent import evaluate, shuffled_batches
 from adaptive_sharpness.study.training.networks import initial_network
 from adaptive_sharpness.study.training.shard import train_shard
 
+ROOT = Path(__file__).parents[2]
 CPU, SEED, BATCH = torch.device("cpu"), 3, 4
 STEPS = 3  # of an epoch of ten examples
 SGD = {"name": "SGD", "lr": 0.05, "momentum": 0.5}
@@ -282,3 +287,49 @@ def test_a_loss_that_cannot_be_applied_gives_a_line():
     line = re.escape("loss binary_cross_entropy_with_logits: cannot be applied to outputs [2, 3] and targets [2]: ")
     with pytest.raises(ValueError, match=f"^{line}"):
         trained(pool(SGD, loss="binary_cross_entropy_with_logits"))
+
+
+# The page
+
+SECTION = (ROOT / "docs/extending.md").read_text("utf-8").split("\n## Recipes\n")[1].split("\n## ")[0]
+SHOWN = dict(re.findall(r"### (.*?)\n.*?```yaml\n(.*?)```", SECTION, re.DOTALL))
+    title: yaml.safe_load(block) for title, block in re.findall(r"### (.*?)\n.*?```yaml\n(.*?)```", SECTION, re.DOTALL)
+}
+WAYS = [yaml.safe_load(way) for way in re.findall(r"^\| `(\{rho.*?\})` \|", SECTION, re.MULTILINE)]
+
+
+def _images(n: int) -> Rows:
+    draw = torch.Generator().manual_seed(n)
+    pixels = torch.randint(256, (n, 1, 28, 28), generator=draw, dtype=torch.uint8)
+    return Rows(pixels, torch.randint(10, (n,), generator=draw), torch.tensor(127.5), torch.tensor(73.9))
+
+
+@pytest.mark.parametrize("title", SHOWN)
+def test_each_recipe_of_the_page_is_valid_and_trains(title, monkeypatch):
+    """In place of a pool of the study, for an epoch or two."""
+    monkeypatch.chdir(ROOT)
+    assert len(SHOWN) == 5
+    shown = yaml.safe_load(SHOWN[title])
+    name = "fcnn" if "options" in shown else "lenet5"
+    config = plain_config(yaml.safe_load((ROOT / "config/config.yaml").read_text()))
+    config["protocols"]["report"][name] |= {"stacked": 1, **shown}
+    settings = read_settings(config).protocols["report"][name]
+    assert settings.training.canonical() == Training.model_validate(shown["training"]).canonical()
+    short = settings.for_training(name)
+    short["training"] |= {"examples": 30} if "examples" in short["training"] else {}
+    short["training"]["stop"] |= {"max_epochs": 2}
+    data = Dataset(_images(40), _images(20))
+    if name == "fcnn":
+        rows = Rows(torch.rand(40, 10), torch.rand(40, 1), torch.tensor(0.0), torch.tensor(1.0))
+        data = Dataset(rows, rows)
+    (row,) = train_shard(PoolSettings.model_validate(short), data, [0], CPU).table
+    assert math.isfinite(row["train_loss"])
+    assert row.get("reached") is (False if title == "Stop rules" else None)
+
+
+@pytest.mark.parametrize("sam", WAYS, ids=str)
+def test_each_way_to_minimise_sharpness_of_the_page_trains(sam):
+    assert len(WAYS) == 4
+    settings = pool(SGD)
+    with_sam = settings.model_copy(update={"training": settings.training.model_copy(update={"sam": Sam(**sam)})})
+    assert not torch.equal(trained(with_sam)[0], trained(settings)[0])

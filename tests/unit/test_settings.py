@@ -188,6 +188,7 @@ BAD = [
             ("Adadelta", "rho", 1.5, "a number from 0 to 1"),
             ("RMSprop", "alpha", -0.1, "a number, at least 0"),
             ("SGD", "differentiable", True, "false: weights change in place"),
+            ("Adam", "capturable", True, "false: no graph of CUDA is made"),
             ("ASGD", "t0", [1], "a finite number"),
         )
     ),

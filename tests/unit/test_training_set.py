@@ -72,20 +72,20 @@ def test_more_examples_than_there_are_give_a_line():
 @pytest.mark.parametrize(("share", "replaced"), [(0.1, 100), (0.5, 500), (0.9994, 999), (0.0004, 0)])
 def test_a_share_of_the_labels_is_replaced_by_another_class(share, replaced):
     rows = _labels(1000)
-    noisy = with_label_noise(rows, share, seed=3, classes=5)
+    noisy = with_label_noise(rows, share, seed=3, known=rows.targets)
     assert int((noisy.targets != rows.targets).sum()) == replaced
     assert set(noisy.targets.tolist()) == set(range(5))
     assert noisy.inputs is rows.inputs
-    assert torch.equal(with_label_noise(rows, share, 3, 5).targets, noisy.targets)
+    assert torch.equal(with_label_noise(rows, share, 3, rows.targets).targets, noisy.targets)
 
 
 def test_each_other_class_is_as_likely_and_models_differ():
     rows = Rows(torch.zeros(20000, 1), torch.ones(20000).long(), ZERO, ONE)
-    noisy = with_label_noise(rows, 0.9, seed=0, classes=4).targets
+    noisy = with_label_noise(rows, 0.9, seed=0, known=torch.tensor([3])).targets
     counts = torch.bincount(noisy, minlength=4)
     assert counts[1] == 2000
     assert counts[[0, 2, 3]].tolist() == pytest.approx([6000] * 3, abs=5 * (18000 * 2 / 9) ** 0.5)
-    assert not torch.equal(noisy, with_label_noise(rows, 0.9, seed=1, classes=4).targets)
+    assert not torch.equal(noisy, with_label_noise(rows, 0.9, seed=1, known=torch.tensor([3])).targets)
 
 
 def test_which_labels_are_replaced_follows_from_the_seed_and_the_purpose():
@@ -93,7 +93,7 @@ def test_which_labels_are_replaced_follows_from_the_seed_and_the_purpose():
     chosen = torch.randperm(10, generator=draw)[:4]
     wanted = torch.arange(10) % 5
     wanted[chosen] = (wanted[chosen] + torch.randint(1, 5, (4,), generator=draw)) % 5
-    assert torch.equal(with_label_noise(_labels(10), 0.4, 3, 5).targets, wanted)
+    assert torch.equal(with_label_noise(_labels(10), 0.4, 3, torch.arange(5)).targets, wanted)
 
 
 def test_the_classes_are_those_of_all_training_examples():
@@ -106,7 +106,7 @@ def test_the_classes_are_those_of_all_training_examples():
 @pytest.mark.parametrize(
     ("targets", "line"),
     [
-        (torch.zeros(4, 1), "label_noise: got 0.5 for targets that are numbers, wanted classes"),
+        (torch.full((4, 1), torch.nan), "label_noise: got 0.5 for targets that are numbers, wanted classes"),
         (torch.zeros(4).long(), "label_noise: got 0.5 for targets of 1 class, wanted at least 2 classes"),
     ],
 )

@@ -37,6 +37,7 @@ OF_TORCH: dict[str, Check] = {  # what torch's optimisers take besides
     "lr_decay": RATES["weight_decay"],
     "momentum_decay": RATES["weight_decay"],
     "initial_accumulator_value": RATES["weight_decay"],
+    "capturable": ("false: no graph of CUDA is made", lambda value: value is False),
     "differentiable": ("false: weights change in place", lambda value: value is False),
 }
 

@@ -77,15 +77,15 @@ def measure_shard(
     splits = TrainingSets(getattr(pool, "training", None), dataset.train, device)
     loss = plugins.resolve("losses", pool.loss, folder)
     extras = _Extras(initial, test_losses, _asked(way.estimator, folder))
-    tables, seen = [], {}
+    tables, known, visible = [], None, None
     for seed, network in read_networks(pool, checkpoint, made_from, folder):
         draw = seed if way.seed == "own" else way.seed
         split, network = splits(seed), network.to(device)
         batches = _batches(len(split), way, draw)
-        if id(split) not in seen:  # what fits for one seed fits for all that have the same examples
-            seen = {id(split): visible_part(split, network, way.hops, way.stacked)}
+        if split is not known:  # what fits for one seed fits for all that have the same examples
+            known, visible = split, visible_part(split, network, way.hops, way.stacked)
         try:
-            of_batch, inputs = _inputs(seen[id(split)], loss, batches)
+            of_batch, inputs = _inputs(visible, loss, batches)
             options = {**_options(pool, way, rho, draw), **extras.of(seed, split)}
             found = _rows(take(way.estimator, network, of_batch, inputs, options, folder))
         except NotFinite as error:

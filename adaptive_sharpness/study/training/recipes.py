@@ -133,7 +133,7 @@ def _built_of(kind: str, name: str, options: Mapping[str, Any], folder, *moved: 
     build = plugins.resolve(kind, name, folder)
     try:
         return build(*moved, **options)
-    except (TypeError, ValueError) as error:
+    except Exception as error:  # whatever torch finds wrong with them
         if plugins.file(kind, name, folder):  # the user's own, whose place an error inside it names
             raise
         reason = (str(error) or type(error).__name__).splitlines()[0]

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import torch
+from torch import Tensor
 
 from adaptive_sharpness.datasets import Split
 from adaptive_sharpness.landscape.randomness import generator
@@ -65,9 +66,7 @@ def training_set(training: Training, split: Split, seed: int) -> Split:
         [3, 3]
     """
     few = split if training.examples is None else some_examples(split, training.examples)
-    if not training.label_noise:
-        return few
-    return with_label_noise(few, training.label_noise, seed, classes=int(split.targets.max()) + 1)
+    return with_label_noise(few, training.label_noise, seed, split.targets) if training.label_noise else few
 
 
 def some_examples(split: Split, n: int) -> Split:
@@ -91,7 +90,7 @@ def some_examples(split: Split, n: int) -> Split:
     return split.chosen(kept.to(split.targets.device))
 
 
-def with_label_noise(split: Split, share: float, seed: int, classes: int) -> Split:
+def with_label_noise(split: Split, share: float, seed: int, known: Tensor) -> Split:
     """Return the same examples, a share of their labels replaced by another class, each other one alike likely.
 
     Symmetric noise, of exactly the share, to the nearest whole label. Which labels, and by what, follows from
@@ -101,7 +100,7 @@ def with_label_noise(split: Split, share: float, seed: int, classes: int) -> Spl
         split: examples with classes as targets.
         share: from 0 to below 1.
         seed: the model's seed.
-        classes: how many there are.
+        known: targets that have the largest class.
 
     Raises:
         ValueError: if targets are no classes, or there is no other class.
@@ -109,11 +108,12 @@ def with_label_noise(split: Split, share: float, seed: int, classes: int) -> Spl
     Example:
         >>> from adaptive_sharpness.datasets import Rows
         >>> rows = Rows(torch.zeros(4), torch.zeros(4).long(), shift=torch.tensor(0.0), scale=torch.tensor(1.0))
-        >>> sorted(with_label_noise(rows, 0.5, seed=0, classes=2).targets.tolist())
+        >>> sorted(with_label_noise(rows, 0.5, seed=0, known=torch.tensor([1])).targets.tolist())
         [0, 0, 1, 1]
     """
     if split.targets.is_floating_point():
         raise ValueError(f"label_noise: got {share} for targets that are numbers, wanted classes")
+    classes = int(known.max()) + 1
     if classes < 2:
         raise ValueError(f"label_noise: got {share} for targets of 1 class, wanted at least 2 classes")
     draw, targets = generator(seed, "label_noise"), split.targets.cpu().flatten().clone()
