@@ -549,7 +549,7 @@ BODIES = {
     "optimisers": "def build(parameters, lr=0.1):\n    ...\n",
     "schedules": "def build(optimiser):\n    ...\n",
     "augmentations": "def build():\n    ...\n",
-    "trainers": "def train(network, split, loss, seed, *, optimiser, schedule, batch_size, stop, augmentation):\n    ...\n",
+    "trainers": "def train(network, split, loss, seed, *, optimiser, schedule, **given):\n    ...\n",
     "measures": "def {name}(model, loss, batches, *, rho, seed):\n    ...\n",
 }
 JOBS = [

@@ -293,8 +293,6 @@ def test_a_loss_that_cannot_be_applied_gives_a_line():
 
 SECTION = (ROOT / "docs/extending.md").read_text("utf-8").split("\n## Recipes\n")[1].split("\n## ")[0]
 SHOWN = dict(re.findall(r"### (.*?)\n.*?```yaml\n(.*?)```", SECTION, re.DOTALL))
-    title: yaml.safe_load(block) for title, block in re.findall(r"### (.*?)\n.*?```yaml\n(.*?)```", SECTION, re.DOTALL)
-}
 WAYS = [yaml.safe_load(way) for way in re.findall(r"^\| `(\{rho.*?\})` \|", SECTION, re.MULTILINE)]
 
 
