@@ -9,7 +9,8 @@ pytestmark = pytest.mark.slow
 FCNN, LOSS = "protocols.report.fcnn", 0.528
 CHANGES = {
     "seeds": 6,
-    "seeds_per_job": 3,
+    "seeds_per_job": 6,
+    **{f"measures.{name}.protocols": [] for name in ("worst_case", "average_case")},
     f"{FCNN}.stacked": 1,
     f"{FCNN}.training.sam": {"rho": 0.05},
     f"{FCNN}.training.stop": {"rule": "loss_below", "loss": LOSS, "max_epochs": 3},
@@ -44,13 +45,12 @@ def test_only_models_that_reached_the_loss_count_and_the_others_are_counted(hard
     assert "left out" in (hardened.folder / "results/report.html").read_text()
 
 
-def test_a_pool_without_the_rule_has_the_columns_that_it_had(hardened, finished):
-    place = "results/checkpoints/report/{}/seeds-000-{}.csv"
-    plain, asked = (
-        pd.read_csv(hardened.folder / place.format(pool, "002")).columns.tolist() for pool in ("gat", "fcnn")
-    )
-    assert plain == pd.read_csv(finished.folder / place.format("gat", "001")).columns.tolist()
-    assert [name for name in asked if name not in plain] == ["reached"]
+def test_only_a_pool_with_the_rule_has_a_column_more(hardened):
+    place = "results/checkpoints/report/{}/seeds-000-005.csv"
+    plain, asked = (pd.read_csv(hardened.folder / place.format(pool)).columns.tolist() for pool in ("gat", "fcnn"))
+    of_model = ["seed", "epochs", "train_loss", "test_loss", "accuracy"]
+    assert plain == ["protocol", "pool", "setting", *of_model, "device", "versions"]
+    assert asked == ["protocol", "pool", "setting", *of_model, "reached", "device", "versions"]
 
 
 def test_models_that_did_not_reach_it_count_if_the_rule_keeps_them(hardened):
