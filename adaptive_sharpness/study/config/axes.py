@@ -15,7 +15,7 @@ TABLE, TIMES = "table", "times"  # what under vary is no axis of this name
 COLUMNS = {  # of runs.parquet, in which an axis is a column more
     *("protocol", "pool", "setting", "seed", "measure", "rho", "quantity", "headline", "value", "standard_error"),
     *("base_loss", "max_loss", "device", "versions", "epochs", "train_loss", "test_loss", "accuracy"),
-    *("train_device", "train_versions", "used", "part"),
+    *("train_device", "train_versions", "used", "part", "reached", "keep_unreached", "id"),
 }
 
 

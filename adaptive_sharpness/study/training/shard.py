@@ -4,23 +4,24 @@ import csv
 import json
 import logging
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from adaptive_sharpness import plugins
-from adaptive_sharpness.datasets import Dataset, Split
+from adaptive_sharpness.datasets import Dataset
 from adaptive_sharpness.study.config.pools import PoolSettings
+from adaptive_sharpness.study.config.training import Stop
 from adaptive_sharpness.study.training.descent import evaluate
-from adaptive_sharpness.study.training.fitness import require_fit, require_loss, require_methods, require_stackable
+from adaptive_sharpness.study.training.fitness import require_fit, require_loss, require_stackable
 from adaptive_sharpness.study.training.networks import initial_network
+from adaptive_sharpness.study.training.recipes import plain_optimiser, trainer_options
 from adaptive_sharpness.study.training.stacked import train_stacked
+from adaptive_sharpness.study.training.training_set import TrainingSets
 
 log = logging.getLogger(__name__)
 States = dict[str, Tensor]
@@ -33,7 +34,8 @@ class TrainedShard:
     Args:
         states: by name, the parameters and buffers of all models, stacked, [models, *shape].
         initial: the same before training.
-        table: of each model its seed, epochs, train_loss, test_loss and accuracy.
+        table: of each model its seed, epochs, train_loss, test_loss and accuracy; and whether it reached the loss that
+            its stop rule names, if it names one.
         test_losses: loss of every test example, [models, examples] float64.
     """
 
@@ -117,7 +119,7 @@ def train_shard(
         >>> [(row["seed"], row["epochs"]) for row in shard.table], shard.states["0.weight"].shape
         ([(4, 2), (7, 2)], torch.Size([2, 1, 1]))
     """
-    train_split, test_split = dataset.train.to(device), dataset.test.to(device)
+    test_split, splits = dataset.test.to(device), TrainingSets(pool.training, dataset.train, device)
     loss = plugins.resolve("losses", pool.loss, folder)
     initial, trained, rows, test_losses = {}, [], [], []
 
@@ -126,18 +128,29 @@ def train_shard(
             initial[seed] = _state(network)
             yield seed, network.to(device)
 
-    for seed, network, epochs in _trained_networks(pool, networks(), train_split, loss, folder):
-        train_each, _ = evaluate(network, train_split, loss)
+    for seed, network, epochs in _trained_networks(pool, networks(), splits, loss, folder):
+        train_each, _ = evaluate(network, splits(seed), loss)
         test_each, accuracy = evaluate(network, test_split, loss)
         means = {"train_loss": train_each.mean().item(), "test_loss": test_each.mean().item()}
-        rows.append({"seed": seed, "epochs": epochs, **means, "accuracy": accuracy})
+        more = _reached(pool.training.stop, means["train_loss"])
+        rows.append({"seed": seed, "epochs": epochs, **means, "accuracy": accuracy, **more})
         log.info("seed %d train_loss %.6g test_loss %.6g", seed, *means.values())
         if not all(map(math.isfinite, means.values())):
             log.warning("seed %d diverged: it counts in no tau", seed)
+        if more.get("reached") is False:
+            log.warning("seed %d did not reach a training loss below %g", seed, pool.training.stop.loss)
         test_losses.append(test_each)
         trained.append(_state(network))
     before = [initial[row["seed"]] for row in rows]
     return TrainedShard(_stacked_states(trained), _stacked_states(before), rows, torch.stack(test_losses))
+
+
+def _reached(stop: Stop, train_loss: float) -> dict[str, bool]:
+    """What a model's row says of the loss that was wanted of it, where the rule names one."""
+    if stop.rule != "loss_below":
+        return {}
+    kept = {"keep_unreached": True} if stop.keep_unreached else {}
+    return {"reached": train_loss < stop.loss, **kept}
 
 
 def _checked_networks(pool, dataset, loss, seeds, folder) -> Iterator[tuple[int, nn.Module]]:
@@ -153,48 +166,24 @@ def _checked_networks(pool, dataset, loss, seeds, folder) -> Iterator[tuple[int,
         yield seed, network
 
 
-def _trained_networks(pool, networks, split: Split, loss, folder) -> Iterator[tuple[int, nn.Module, int]]:
+def _trained_networks(pool, networks, splits, loss, folder) -> Iterator[tuple[int, nn.Module, int]]:
     """Each network once it is trained, and for how many epochs it was."""
     training = pool.training
-    given = {"optimiser": _optimiser(pool, folder), "batch_size": training.batch_size, "stop": training.stop}
+    given = {"batch_size": training.batch_size, "stop": training.stop}
     if pool.stacked > 1:
-        together = dict(networks)
-        losses = train_stacked(together, split, loss, stacked=pool.stacked, **given)
+        together, optimiser = dict(networks), plain_optimiser(training, folder)
+        split = splits(next(iter(together)))  # one for all, since labels are as they are
+        losses = train_stacked(together, split, loss, stacked=pool.stacked, optimiser=optimiser, **given)
         yield from ((seed, network, len(losses[seed])) for seed, network in together.items())
         return
     train = plugins.resolve("trainers", training.trainer.name, folder)
-    given |= {"schedule": _schedule(pool, folder), **training.trainer.options}
     for seed, network in networks:
-        losses = train(network, split, loss, seed, **given)
+        split = splits(seed)
+        losses = train(network, split, loss, seed, **given, **trainer_options(training, network, len(split), folder))
         if not isinstance(losses, list):
             got, wanted = type(losses).__name__, "a list with the training loss of every epoch"
             raise ValueError(f"trainer {training.trainer.name}: got {got} from train(), wanted {wanted}")
         yield seed, network, len(losses)
-
-
-def _optimiser(pool: PoolSettings, folder) -> Callable:
-    """From parameters to an optimiser; torch's in one pass over memory, where it has one."""
-    chosen = pool.training.optimiser
-    can_fuse = "fused" in (plugins.parameters("optimisers", chosen.name, folder) or {})
-    fused = {"fused": True} if can_fuse and not {"foreach", "differentiable"} & chosen.options.keys() else {}
-    build = partial(plugins.resolve("optimisers", chosen.name, folder), **{**fused, **chosen.options})
-    return partial(_built, f"optimiser {chosen.name}", build, ("step", "zero_grad"))
-
-
-def _schedule(pool: PoolSettings, folder) -> Callable | None:
-    """From an optimiser to its schedule."""
-    chosen = pool.training.schedule
-    if chosen is None:
-        return None
-    build = partial(plugins.resolve("schedules", chosen.name, folder), **chosen.options)
-    return partial(_built, f"schedule {chosen.name}", build, ("step",))
-
-
-def _built(name: str, build: Callable, methods: tuple[str, ...], moved: Any) -> Any:
-    """What a plug-in builds for what it moves, if it has these methods."""
-    made = build(moved)
-    require_methods(name, made, *methods)
-    return made
 
 
 def _state(network: nn.Module) -> States:
