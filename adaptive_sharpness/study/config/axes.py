@@ -78,7 +78,7 @@ def _is_bundles(value: Any) -> bool:
 def _short_names(keys: Iterable[str], own: Iterable[str]) -> dict[str, str]:
     """The last part of each key, or more of it where several end alike; an axis of one's own name has that."""
     taken = set(keys) | set(own)
-    return dict.fromkeys(own) | {key: next(_unlike(key, taken)) for key in keys} | {name: name for name in own}
+    return {key: next(_unlike(key, taken)) for key in keys} | {name: name for name in own}
 
 
 def _unlike(key: str, taken: set[str]) -> Iterator[str]:
