@@ -19,6 +19,7 @@ from types import ModuleType
 
 PACKAGE = Path(__file__).resolve().parent
 USER = "adaptive_sharpness_user"  # what the user's folder is called once it is imported
+LONGEST, FEW = 320, 10  # letters of all names that a line lists, and how many it lists where they are more
 UNKNOWN = object()  # a default that is no literal
 VALID = re.compile("[a-z][a-z0-9_]*")
 
@@ -32,7 +33,7 @@ class Kind:
         function: what each file must define; empty: a function of the file's name.
         given: names of parameters that the study gives, so that no config may.
         leading: how many parameters without a name the study gives.
-        torch: the module of torch that is looked through last, empty for none.
+        torch: the module of torch or torchvision that is looked through last, empty for none.
         left_out: names in it that do not fit.
     """
 
@@ -62,12 +63,26 @@ KINDS = {
             "LRScheduler",
             "LambdaLR",
             "MultiplicativeLR",
-            "ReduceLROnPlateau",
             "SequentialLR",
         ),
     ),
+    "augmentations": Kind(
+        "augmentations",
+        "build",
+        torch="torchvision.transforms.v2",
+        left_out=(  # what takes other things than an image, or makes another thing of it
+            *("ClampBoundingBoxes", "ClampKeyPoints", "Compose", "ConvertBoundingBoxFormat", "ConvertImageDtype"),
+            *("CutMix", "FiveCrop", "Lambda", "LinearTransformation", "MixUp", "PILToTensor", "RandomApply"),
+            *("RandomChoice", "RandomIoUCrop", "RandomOrder", "SanitizeBoundingBoxes", "SanitizeKeyPoints"),
+            *("SetClampingMode", "TenCrop", "ToDtype", "ToImage", "ToPILImage", "ToPureTensor", "ToTensor"),
+            *("Transform", "UniformTemporalSubsample"),
+        ),
+    ),
     "trainers": Kind(
-        "study/training/trainers", "train", leading=4, given=("optimiser", "schedule", "batch_size", "stop")
+        "study/training/trainers",
+        "train",
+        leading=4,
+        given=("optimiser", "schedule", "batch_size", "stop", "augmentation"),
     ),
     "measures": Kind(
         "measures",
@@ -90,7 +105,7 @@ class Parameter:
     Args:
         default: what it is where it is not given, UNKNOWN where that is no literal; meaningless if required.
         required: whether it must be given.
-        kind: "bool" or "int" where the signature says so, else empty.
+        kind: "bool", "int" or "float" where the signature says so, else empty.
         choices: the values that it may have, where the signature says so with Literal.
     """
 
@@ -179,7 +194,9 @@ def wanted_one_of(name: object, allowed: Iterable[str]) -> str:
     """
     listed = list(allowed)
     close = get_close_matches(str(name), listed, n=1)
-    return f"wanted one of {', '.join(listed)}" + (f" (did you mean {close[0]}?)" if close else "")
+    few = listed if len(", ".join(listed)) <= LONGEST else listed[:FEW]
+    more = f" and {len(listed) - len(few)} more" if len(few) < len(listed) else ""
+    return f"wanted one of {', '.join(few)}{more}" + (f" (did you mean {close[0]}?)" if close else "")
 
 
 def all_names(kind: str, folder: str | Path = "plugins") -> list[str]:
@@ -238,8 +255,7 @@ def parameters(kind: str, name: str, folder: str | Path = "plugins") -> dict[str
             raise ValueError(f"{path}: got a file without {function}(), wanted one with it")
         definition = found[-1]
     if isinstance(definition, ast.ClassDef):
-        inside = [node for node in definition.body if isinstance(node, ast.FunctionDef) and node.name == "__init__"]
-        definition, leading = inside[0], known.leading + 1  # self
+        definition, leading = _constructor(definition, _torch_nodes(known.torch)), known.leading + 1  # self
     else:
         leading = known.leading
     return None if definition.args.kwarg else _parameters(definition.args, leading)
@@ -323,10 +339,12 @@ def _parameters(arguments: ast.arguments, leading: int) -> dict[str, Parameter]:
 def _parameter(argument: ast.arg, default: ast.expr | None) -> Parameter:
     said = ast.unparse(argument.annotation) if argument.annotation else ""
     value = _literal(default) if default is not None else None
-    kind = type(value).__name__ if not said and type(value) in (bool, int) else said.split(" | ")[0]
+    ways = [way for way in said.split(" | ") if way not in ("", "None", "Tensor")] or [type(value).__name__]
+    kind = ways[0] if said or type(value) in (bool, int, float) else ""
     literals = [node for node in ast.walk(argument) if isinstance(node, ast.Subscript) and _is_literal(node)]
     choices = tuple(choice for node in literals for choice in _choices(node.slice))
-    return Parameter(value, default is None, kind if kind in ("bool", "int") else "", choices)
+    is_plain = kind in ("bool", "int") or (kind == "float" and len(ways) == 1)
+    return Parameter(value, default is None, kind if is_plain else "", choices)
 
 
 def _literal(node: ast.expr) -> object:
@@ -348,16 +366,36 @@ def _choices(node: ast.expr) -> tuple:
 @lru_cache(maxsize=8)
 def _torch_definitions(dotted: str) -> dict[str, ast.stmt]:
     """What a module of torch defines that can be a plug-in: losses of (input, target), and public classes."""
-    spec = find_spec("torch") if dotted else None
-    if spec is None:
-        return {}
-    place = Path(spec.submodule_search_locations[0]).parent.joinpath(*dotted.split("."))
-    files = sorted(place.glob("*.py")) or [place.with_suffix(".py")]
-    nodes = [node for path in files for node in parse(path).body]
+    nodes = _torch_nodes(dotted)
     if dotted == "torch.nn.functional":
-        return {node.name: node for node in nodes if isinstance(node, ast.FunctionDef) and _is_loss(node.args)}
-    classes = {node.name: node for node in nodes if isinstance(node, ast.ClassDef)}
-    return {name: classes[name] for name in _public(parse(files[0])) if name in classes}
+        return {name: node for name, node in nodes.items() if isinstance(node, ast.FunctionDef) and _is_loss(node.args)}
+    classes = {name: node for name, node in nodes.items() if isinstance(node, ast.ClassDef)}
+    return {name: classes[name] for name in _public(_torch_files(dotted)) if name in classes}
+
+
+@lru_cache(maxsize=8)
+def _torch_nodes(dotted: str) -> dict[str, ast.stmt]:
+    """All functions and classes in the files of a module."""
+    nodes = [node for path in _torch_files(dotted) for node in parse(path).body]
+    return {node.name: node for node in nodes if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+
+
+def _torch_files(dotted: str) -> list[Path]:
+    """The files of a module, its own first; none where it is not installed."""
+    first, *rest = dotted.split(".")
+    spec = find_spec(first) if dotted else None
+    if spec is None:
+        return []
+    place = Path(spec.submodule_search_locations[0]).joinpath(*rest)
+    return sorted(place.glob("*.py")) or [place.with_suffix(".py")]
+
+
+def _constructor(definition: ast.ClassDef, known: dict[str, ast.stmt]) -> ast.FunctionDef:
+    """The `__init__` of a class, or of the first class that it is made of."""
+    for node in definition.body:
+        if isinstance(node, ast.FunctionDef) and node.name == "__init__":
+            return node
+    return _constructor(known[ast.unparse(definition.bases[0])], known)
 
 
 def _is_loss(arguments: ast.arguments) -> bool:
@@ -365,7 +403,11 @@ def _is_loss(arguments: ast.arguments) -> bool:
     return names[:2] == ["input", "target"] and "reduction" in names and len(names) - len(arguments.defaults) == 2
 
 
-def _public(module: ast.Module) -> list[str]:
-    """The names in its __all__."""
-    assigned = [node for node in module.body if isinstance(node, ast.Assign)]
-    return [name for node in assigned if ast.unparse(node.targets[0]) == "__all__" for name in _literal(node.value)]
+def _public(files: list[Path]) -> list[str]:
+    """The names in its __all__; where it has none, those that it imports from its own files."""
+    nodes = parse(files[0]).body if files else []
+    assigned = [node for node in nodes if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__"]
+    if assigned:
+        return [name for node in assigned for name in _literal(node.value)]
+    imports = [node for node in nodes if isinstance(node, ast.ImportFrom) and node.level]
+    return [alias.name for node in imports for alias in node.names]

@@ -8,14 +8,19 @@ from itertools import pairwise
 
 from torch import nn
 
+from adaptive_sharpness.architectures.fast.dropout import Dropout
 
-def build(widths: Sequence[int] = (10, 64, 64, 1), activation: str = "ReLU", output: str | None = None) -> nn.Module:
+
+def build(
+    widths: Sequence[int] = (10, 64, 64, 1), activation: str = "ReLU", output: str | None = None, dropout: float = 0.0
+) -> nn.Module:
     """Linear layers with an activation between them.
 
     Args:
         widths: units of every layer, the inputs first and the outputs last.
         activation: a class of torch.nn, such as ReLU, ELU or Tanh.
         output: the same for after the last layer, None for nothing there.
+        dropout: the probability that a hidden unit is dropped, in 0..1.
 
     Returns:
         A network from [n, widths[0]] to [n, widths[-1]].
@@ -31,6 +36,7 @@ def build(widths: Sequence[int] = (10, 64, 64, 1), activation: str = "ReLU", out
         raise ValueError(f"got {len(widths)} widths, wanted at least inputs and outputs")
     layers = []
     for inputs, outputs in pairwise(widths):
-        layers += [nn.Linear(inputs, outputs), getattr(nn, activation)()]
+        hidden = getattr(nn, activation)()
+        layers += [nn.Linear(inputs, outputs), nn.Sequential(hidden, Dropout(dropout)) if dropout else hidden]
     last = [] if output is None else [getattr(nn, output)()]
     return nn.Sequential(*layers[:-1], *last)

@@ -6,10 +6,12 @@ Between stages its shortcuts have no parameters: they take every second pixel an
 from torch import Tensor, nn
 from torch.nn import functional
 
+from adaptive_sharpness.architectures.fast.dropout import Dropout
+
 STAGES = 3
 
 
-def build(depth: int = 8, width: int = 16, channels: int = 1, classes: int = 10) -> nn.Module:
+def build(depth: int = 8, width: int = 16, channels: int = 1, classes: int = 10, dropout: float = 0.0) -> nn.Module:
     """A convolution, three stages of residual blocks, the mean over pixels, a linear layer.
 
     Each stage has (depth - 2) / 6 blocks; the second and third halve the image's sides and double its channels.
@@ -19,6 +21,8 @@ def build(depth: int = 8, width: int = 16, channels: int = 1, classes: int = 10)
         width: channels of the first stage.
         channels: of the images.
         classes: number of outputs.
+        dropout: the probability that a number between a block's two convolutions is dropped, in 0..1 (Zagoruyko &
+            Komodakis 2016, section 2.4).
 
     Returns:
         A network from images [n, channels, height, width] to logits [n, classes].
@@ -36,7 +40,7 @@ def build(depth: int = 8, width: int = 16, channels: int = 1, classes: int = 10)
     for stage in range(STAGES):
         after = width * 2**stage
         for block in range((depth - 2) // 6):
-            layers.append(_Residual(before, after, stride=2 if stage and not block else 1))
+            layers.append(_Residual(before, after, 2 if stage and not block else 1, dropout))
             before = after
     return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(before, classes))
 
@@ -44,9 +48,10 @@ def build(depth: int = 8, width: int = 16, channels: int = 1, classes: int = 10)
 class _Residual(nn.Module):
     """Two convolutions, and a shortcut around them."""
 
-    def __init__(self, inputs: int, outputs: int, stride: int):
+    def __init__(self, inputs: int, outputs: int, stride: int, dropout: float):
         super().__init__()
-        self.layers = nn.Sequential(*_convolution(inputs, outputs, stride), nn.ReLU(), *_convolution(outputs, outputs))
+        between = nn.Sequential(nn.ReLU(), Dropout(dropout)) if dropout else nn.ReLU()
+        self.layers = nn.Sequential(*_convolution(inputs, outputs, stride), between, *_convolution(outputs, outputs))
         self._stride, self._padding = stride, (0, 0, 0, 0, 0, outputs - inputs)  # at the end of the channels
 
     def forward(self, images: Tensor) -> Tensor:

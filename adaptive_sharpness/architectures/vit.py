@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from adaptive_sharpness.architectures._attention_block import AttentionBlock
+from adaptive_sharpness.architectures.fast.dropout import Dropout
 
 SPREAD = 0.02  # standard deviation of the positions before training
 
@@ -16,6 +17,7 @@ def build(
     side: int = 28,
     channels: int = 1,
     classes: int = 10,
+    dropout: float = 0.0,
 ) -> nn.Module:
     """A linear layer of each patch, a class token, learned positions, attention blocks, a linear layer of that token.
 
@@ -27,6 +29,7 @@ def build(
         side: of the images, in pixels.
         channels: of the images.
         classes: number of outputs.
+        dropout: the probability that a number is dropped of what a layer adds, or of the first tokens, in 0..1.
 
     Returns:
         A network from images [n, channels, side, side] to logits [n, classes].
@@ -47,8 +50,8 @@ def build(
     return nn.Sequential(
         _Patches(patch),
         nn.Linear(channels * patch**2, dim),
-        _Positions((side // patch) ** 2, dim),
-        *(AttentionBlock(dim, heads) for _ in range(depth)),
+        _Positions((side // patch) ** 2, dim, dropout),
+        *(AttentionBlock(dim, heads, dropout=dropout) for _ in range(depth)),
         nn.LayerNorm(dim),
         _First(),
         nn.Linear(dim, classes),
@@ -70,13 +73,15 @@ class _Patches(nn.Module):
 class _Positions(nn.Module):
     """Puts a class token first, and adds a learned vector to each token."""
 
-    def __init__(self, patches: int, dim: int):
+    def __init__(self, patches: int, dim: int, dropout: float):
         super().__init__()
+        self.dropped = Dropout(dropout) if dropout else nn.Identity()
         self.first = nn.Parameter(torch.zeros(1, dim))
         self.positions = nn.Parameter(nn.init.normal_(torch.empty(1 + patches, dim), std=SPREAD))
 
     def forward(self, tokens: Tensor) -> Tensor:
-        return torch.cat([self.first.expand(len(tokens), 1, -1), tokens], dim=-2) + self.positions
+        together = torch.cat([self.first.expand(len(tokens), 1, -1), tokens], dim=-2)
+        return self.dropped(together + self.positions)
 
 
 class _First(nn.Module):

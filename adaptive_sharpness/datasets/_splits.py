@@ -110,7 +110,17 @@ class Split:
         """
         if not 1 <= n <= len(self):
             raise ValueError(f"limit: got {n} examples, wanted 1 to {len(self)}")
-        return self._keep(n)
+        return self.chosen(slice(n))
+
+    def chosen(self, index: Tensor | slice) -> "Split":
+        """These examples alone, in this order.
+
+        Example:
+            >>> rows = Rows(torch.arange(5.0), torch.zeros(5), shift=torch.tensor(0.0), scale=torch.tensor(1.0))
+            >>> rows.chosen(torch.tensor([3, 1])).inputs.tolist()
+            [3.0, 1.0]
+        """
+        raise NotImplementedError(f"{type(self).__name__} does not say how to choose examples")
 
 
 @dataclass(frozen=True)
@@ -140,8 +150,15 @@ class Rows(Split):
         """
         return network((self.inputs[index] - self.shift) / self.scale)
 
-    def _keep(self, n: int) -> "Rows":
-        return replace(self, inputs=self.inputs[:n], targets=self.targets[:n])
+    def chosen(self, index: Tensor | slice) -> "Rows":
+        """These rows alone, in this order; see `Split.chosen`.
+
+        Example:
+            >>> rows = Rows(torch.arange(5.0), torch.zeros(5), shift=torch.tensor(0.0), scale=torch.tensor(1.0))
+            >>> rows.chosen(slice(2)).inputs.tolist()
+            [0.0, 1.0]
+        """
+        return replace(self, inputs=self.inputs[index], targets=self.targets[index])
 
 
 @dataclass(frozen=True)
@@ -203,8 +220,16 @@ class Nodes(Split):
         seen, edge_index, position, _ = k_hop_subgraph(self.nodes, hops, self.edge_index, True, num_nodes=len(self.x))
         return Nodes(self.x[seen], edge_index, position, self.targets)
 
-    def _keep(self, n: int) -> "Nodes":
-        return replace(self, nodes=self.nodes[:n], targets=self.targets[:n])
+    def chosen(self, index: Tensor | slice) -> "Nodes":
+        """These nodes alone, in this order, on the same graph; see `Split.chosen`.
+
+        Example:
+            >>> edges, targets = torch.tensor([[0], [1]]), torch.tensor([1, 0])
+            >>> nodes = Nodes(torch.zeros(3, 1), edges, nodes=torch.tensor([2, 0]), targets=targets)
+            >>> nodes.chosen(torch.tensor([1])).nodes.tolist()
+            [0]
+        """
+        return replace(self, nodes=self.nodes[index], targets=self.targets[index])
 
 
 _KINDS = {kind.__name__: kind for kind in (Rows, Nodes)}

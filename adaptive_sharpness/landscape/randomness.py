@@ -43,10 +43,10 @@ def generator(seed: int, purpose: str, *more: int) -> torch.Generator:
 
 
 @contextmanager
-def default_generator(seed: int, purpose: str) -> Iterator[None]:
-    """Within the block torch's default generator follows from (seed, purpose); after it, it is as it was before.
+def default_generator(seed: int, purpose: str, *more: int) -> Iterator[None]:
+    """Within the block torch's default generator follows from (seed, purpose, more); after it, it is as it was before.
 
-    For what accepts no generator: dropout layers, and the default initialisation of layers.
+    For what accepts no generator: dropout layers, changes of images, and the default initialisation of layers.
 
     Args: as in `number`.
 
@@ -58,5 +58,5 @@ def default_generator(seed: int, purpose: str) -> Iterator[None]:
         True
     """
     with torch.random.fork_rng():
-        torch.manual_seed(number(seed, purpose))
+        torch.manual_seed(number(seed, purpose, *more))
         yield

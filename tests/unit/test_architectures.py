@@ -154,3 +154,45 @@ def test_lenet5_is_torchs_layers_with_relu_before_the_pool(training):
         found.append([outputs, *torch.autograd.grad(loss, [images, *network.parameters()])])
     for own, torchs in zip(*found, strict=True):
         torch.testing.assert_close(own, torchs, rtol=1e-9, atol=1e-12)
+
+
+WITH_DROPOUT = {
+    "fcnn": ({}, torch.rand(6, 10)),
+    "resnet": ({"width": 4}, torch.rand(6, 1, 28, 28)),
+    "vit": ({}, torch.rand(6, 1, 28, 28)),
+    "transformer": ({"vocabulary": 9}, torch.arange(60).reshape(6, 10) % 9),
+}
+
+
+@pytest.mark.parametrize("network", WITH_DROPOUT)
+def test_dropout_changes_no_name_no_initial_weight_and_no_output_in_eval_mode(network):
+    options, x = WITH_DROPOUT[network]
+    plain, dropped = _built(network, **options), _built(network, dropout=0.5, **options)
+    assert plain.state_dict().keys() == dropped.state_dict().keys()
+    assert torch.equal(plain.eval()(x), dropped.eval()(x))
+    assert torch.equal(plain.train()(x), _built(network, dropout=0.0, **options).train()(x))
+    assert not torch.equal(dropped.train()(x), dropped(x))
+
+
+@pytest.mark.parametrize(
+    ("network", "layers"),
+    [
+        ("fcnn", 2),  # after each of two hidden layers
+        ("resnet", 3),  # in each block
+        ("vit", 1 + 2 * 2),  # on the tokens, and twice in each block
+        ("transformer", 1 + 2 * 2),
+    ],
+)
+def test_a_share_of_the_numbers_is_dropped_and_the_rest_is_scaled(network, layers):
+    (options, x), seen = WITH_DROPOUT[network], []
+    built = _built(network, dropout=0.2, **options).train()
+    for module in built.modules():
+        if isinstance(module, nn.Dropout):
+            module.register_forward_hook(lambda _, given, gives: seen.append((given[0].detach(), gives.detach())))
+    built(x)
+    assert len(seen) == layers
+    for before, after in seen:
+        kept = after != 0
+        torch.testing.assert_close(after[kept], before[kept] / 0.8)
+        drops = (~kept)[before != 0]
+        assert drops.double().mean().item() == pytest.approx(0.2, abs=5 * (0.16 / len(drops)) ** 0.5)

@@ -30,6 +30,7 @@ SCRIPTS_OF = {  # the scripts that use plug-ins of a kind
     "losses": ["train", "measure"],
     "optimisers": ["train"],
     "schedules": ["train"],
+    "augmentations": ["train"],
     "trainers": ["train"],
     "measures": ["measure"],
     "statistics": ["tau_table", "report"],
@@ -547,7 +548,8 @@ BODIES = {
     "losses": "def {name}(outputs, targets, reduction='mean'):\n    ...\n",
     "optimisers": "def build(parameters, lr=0.1):\n    ...\n",
     "schedules": "def build(optimiser):\n    ...\n",
-    "trainers": "def train(network, split, loss, seed, *, optimiser, schedule, batch_size, stop):\n    ...\n",
+    "augmentations": "def build():\n    ...\n",
+    "trainers": "def train(network, split, loss, seed, *, optimiser, schedule, **given):\n    ...\n",
     "measures": "def {name}(model, loss, batches, *, rho, seed):\n    ...\n",
 }
 JOBS = [
@@ -568,7 +570,13 @@ def used(config, tmp_path, monkeypatch) -> dict:
     (tmp_path / "plugins/architectures/_helper.py").write_text("width = 3\n")
     monkeypatch.chdir(tmp_path)
     named = {"name": "mine"}
-    training = {"optimiser": named, "schedule": named, "trainer": named, "stop": {"max_epochs": 1}}
+    training = {
+        "optimiser": named,
+        "schedule": named,
+        "trainer": named,
+        "augmentation": ["mine"],
+        "stop": {"max_epochs": 1},
+    }
     pool = {"dataset": "mine", "initialisation": "mine", "loss": "mine", "training": training}
     return {
         "seeds": 2,

@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from adaptive_sharpness.datasets import Nodes, Rows
 from adaptive_sharpness.landscape.randomness import generator
-from adaptive_sharpness.study.config.pools import Stop
+from adaptive_sharpness.study.config.training import Stop
 from adaptive_sharpness.study.training.descent import descend, evaluate, is_stopped, shuffled_batches
 from adaptive_sharpness.study.training.trainers.minibatches import train
 

@@ -14,7 +14,7 @@ from torch.nn import functional
 from adaptive_sharpness import plugins
 from adaptive_sharpness.datasets import Rows
 from adaptive_sharpness.landscape.randomness import generator
-from adaptive_sharpness.study.config.pools import Stop
+from adaptive_sharpness.study.config.training import Stop
 from adaptive_sharpness.study.training.descent import is_stopped
 from adaptive_sharpness.study.training.trainers import minibatches
 

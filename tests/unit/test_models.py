@@ -18,6 +18,20 @@ def test_a_model_counts_if_its_value_and_both_losses_are_finite(column, bad):
 
 
 @pytest.mark.parametrize(
+    ("columns", "used"),
+    [
+        ({"reached": [True, False, None]}, [0, 2]),
+        ({"reached": [True, False, False], "keep_unreached": [None, True, None]}, [0, 1]),
+        ({"reached": [None, None, None]}, [0, 1, 2]),
+    ],
+    ids=["reached or of another pool", "kept", "of other pools"],
+)
+def test_a_model_that_did_not_reach_its_loss_counts_only_if_it_is_kept(columns, used):
+    models = pd.DataFrame({"seed": range(3), "value": 1.0, "test_loss": 2.0, "train_loss": 3.0, **columns})
+    assert usable(models)["seed"].tolist() == used
+
+
+@pytest.mark.parametrize(
     ("rho", "wanted"),
     [(0.1, [True, False, False]), (0.2, [False] * 3), (None, [False, True, False]), (np.nan, [False, True, False])],
 )

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from torchvision.transforms import v2
 
 from adaptive_sharpness import plugins
 from adaptive_sharpness.landscape import problems, scales
@@ -209,7 +210,7 @@ def test_the_kind_of_a_value_is_read_from_the_signature(write):
     write("architectures/mine.py", f"def build({said}): ...\n")
     taken = plugins.options("architectures", "mine")
     kinds = {key: each.kind for key, each in taken.items()}
-    assert kinds == {"width": "int", "depth": "int", "bias": "bool", "rate": "", "name": "", "out": "int"}
+    assert kinds == {"width": "int", "depth": "int", "bias": "bool", "rate": "float", "name": "", "out": "int"}
     assert taken["name"].choices == ("a", "b")
 
 
@@ -228,3 +229,27 @@ def test_the_choices_are_those_that_the_functions_accept():
     }.items():
         taken = plugins.options("measures", name)
         assert {key: each.choices for key, each in taken.items() if each.choices} == {k: everything[k] for k in keys}
+
+
+MANY = [f"name_{number:03d}" for number in range(60)]
+
+
+@pytest.mark.parametrize(
+    ("names", "listed"),
+    [
+        (["gat", "fcnn"], "gat, fcnn"),
+        ([f"name_{i:03d}" for i in range(60)], ", ".join(f"name_{i:03d}" for i in range(10))),
+    ],
+)
+def test_a_line_lists_all_names_or_the_first_of_many(names, listed):
+    more = f" and {len(names) - 10} more" if len(names) > 10 else ""
+    assert plugins.wanted_one_of("no such", names) == f"wanted one of {listed}{more}"
+    assert plugins.wanted_one_of(names[-1], names).endswith(f" (did you mean {names[-1]}?)")
+
+
+def test_the_changes_of_images_are_torchvisions_that_take_an_image_alone():
+    kind, names = "augmentations", plugins.torch_names("augmentations")
+    assert {"RandomCrop", "RandomHorizontalFlip", "AutoAugment"} <= set(names)
+    assert [plugins.resolve(kind, name) for name in names] == [getattr(v2, name) for name in names]
+    for name in names:
+        assert list(plugins.parameters(kind, name)) == list(inspect.signature(getattr(v2, name)).parameters), name

@@ -18,7 +18,8 @@ from adaptive_sharpness.datasets import Rows
 from adaptive_sharpness.landscape.balls import L2, LInf
 from adaptive_sharpness.landscape.batches import draw_batches
 from adaptive_sharpness.landscape.objective import Objective, Parameters
-from adaptive_sharpness.study.config.pools import PoolSettings, Stop
+from adaptive_sharpness.study.config.pools import PoolSettings
+from adaptive_sharpness.study.config.training import Stop
 from adaptive_sharpness.study.training.networks import build_network, initial_network
 from adaptive_sharpness.study.training.trainers.minibatches import train
 

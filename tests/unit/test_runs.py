@@ -165,6 +165,19 @@ def test_a_row_says_whether_its_model_is_used(training, measured):
     assert runs["used"].tolist() == [True, False, False, False]
 
 
+def test_whether_a_loss_was_reached_is_a_column_only_where_a_pool_asks(training, measured):
+    plain, asked, kept = training({0: 0.1}), {"pool": "gat"}, {"pool": "gat", "keep_unreached": True}
+    shards = [measured({0: [1, 2]}), measured({0: [1, 2], 1: [1, 2]}, **asked)]
+    assert "reached" not in runs_table([plain], shards[:1])
+    csvs = [training({0: 0.1}, **asked, reached=True), training({1: 0.1}, **asked, reached=False)]
+    runs = runs_table([plain, *csvs], shards)
+    assert runs["reached"].dtype == "boolean"
+    assert runs["reached"].tolist() == [pd.NA, True, False]
+    assert runs["used"].tolist() == [True, True, False]
+    csvs = [training({0: 0.1}, **kept, reached=True), training({1: 0.1}, **kept, reached=False)]
+    assert runs_table([plain, *csvs], shards)["used"].all()
+
+
 def test_a_measure_without_a_radius_has_rows_of_its_own(training, measured):
     runs = runs_table(
         [training({0: 0.25})], [measured({0: [1, 2]}), measured({0: [3, 5]}, math.nan, measure="hessian")]

@@ -148,7 +148,7 @@ BAD = [
         "1: the optimiser Adam takes one model at a time",
     ),
     ({f"{TRAINING}.optimiser.nesterov": 1}, f"{TRAINING}.optimiser.nesterov", "1", "true or false"),
-    ({f"{TRAINING}.stop.rule": "never"}, f"{TRAINING}.stop.rule", "'never'", "(one of relative_change)"),
+    ({f"{TRAINING}.stop.rule": "never"}, f"{TRAINING}.stop.rule", "'never'", "(one of relative_change, loss_below"),
     (
         {"plugins": "studies/hammoud2023/plugins", f"{TRAINING}.trainer": {"name": "notebook"}},
         f"{FCNN}.stacked",
@@ -162,6 +162,140 @@ BAD = [
         "training",
         "a number: protocols.report.fcnn gives its optimiser no lr",
     ),
+    *(
+        ({f"{TRAINING}.{key}": said}, f"{FCNN}.stacked", "25", f"1: {text} takes one model at a time")
+        for key, said, text in (
+            ("sam", {"rho": 0.1}, "sam"),
+            ("clip", {"norm": 1}, "clip"),
+            ("label_noise", 0.1, "label_noise"),
+            ("augmentation", ["RandomHorizontalFlip"], "augmentation"),
+            ("stop", {"rule": "max_steps", "max_steps": 3}, "the rule max_steps"),
+            ("stop", {"rule": "loss_below", "loss": 1, "max_epochs": 3}, "the rule loss_below"),
+        )
+    ),
+    *(
+        ({f"{TRAINING}.optimiser": {"name": name, key: said}}, f"{TRAINING}.optimiser.{key}", repr(said), wanted)
+        for name, key, said, wanted in (
+            ("Adam", "betas", 0.9, "two numbers from 0 to below 1"),
+            ("Adam", "betas", [0.9, 1], "two numbers from 0 to below 1"),
+            ("Adam", "betas", [0.9, "0.99x"], "two numbers from 0 to below 1"),
+            ("Adam", "lr", 0, "a learning rate, above 0"),
+            ("Adam", "eps", "small", "a finite number"),
+            ("Adam", "weight_decay", -1, "a number, at least 0"),
+            ("Adam", "foreach", 1, "true or false"),
+            ("Rprop", "etas", [1.2, 0.5], "a number above 0 and below 1, and one above 1"),
+            ("Rprop", "step_sizes", [1], "two numbers, the least and the largest step"),
+            ("Adadelta", "rho", 1.5, "a number from 0 to 1"),
+            ("RMSprop", "alpha", -0.1, "a number, at least 0"),
+            ("SGD", "differentiable", True, "false: weights change in place"),
+            ("Adam", "capturable", True, "false: no graph of CUDA is made"),
+            ("ASGD", "t0", [1], "a finite number"),
+        )
+    ),
+    (
+        {f"{TRAINING}.optimiser": {"name": "Adam", "momentum": 0.9}},
+        f"{TRAINING}.optimiser.momentum",
+        "'momentum'",
+        "one of name, lr, betas",
+    ),
+    ({f"{TRAINING}.optimiser.name": "SparseAdam"}, f"{TRAINING}.optimiser.name", "'SparseAdam'", "one of ASGD"),
+    *(
+        ({f"{TRAINING}.schedule": {"name": name}}, f"{TRAINING}.schedule.name", f"{name!r}", "one of ConstantLR")
+        for name in ("ChainedScheduler", "SequentialLR", "LambdaLR", "MultiplicativeLR")
+    ),
+    *(
+        ({f"{TRAINING}.schedule": {"name": name, **said}}, f"{TRAINING}.schedule.{key}", got, wanted)
+        for name, said, key, got, wanted in (
+            ("ReduceLROnPlateau", {"per": "step"}, "per", "'step'", "epoch: ReduceLROnPlateau takes the epoch's mean"),
+            ("StepLR", {"step_size": 2, "per": "batch"}, "per", "'batch'", "(one of epoch, step)"),
+            ("StepLR", {"step_size": 2, "gamma": "half"}, "gamma", "'half'", "a finite number"),
+            ("StepLR", {"step_size": 2, "last_epoch": 3}, "last_epoch", "3", "none: training begins at its start"),
+            ("OneCycleLR", {"total_steps": 9}, "max_lr", "is missing", "what OneCycleLR takes under this name"),
+        )
+    ),
+    ({f"{TRAINING}.schedule": {"name": "OneCycleLR", "max_lr": [math.inf]}}, f"{TRAINING}.schedule", "inf", "finite"),
+    *(
+        ({f"{TRAINING}.stop": stop}, f"{TRAINING}.stop.{key}", got, wanted)
+        for stop, key, got, wanted in (
+            ({}, "max_epochs", "is missing", "a whole number of epochs, at least 1"),
+            ({"rule": "max_epochs"}, "max_epochs", "is missing", "a whole number of epochs, at least 1"),
+            ({"rule": "max_steps", "max_epochs": 3}, "max_steps", "is missing", "a whole number of steps, at least 1"),
+            (
+                {"rule": "max_steps", "max_steps": 3, "max_epochs": 3},
+                "max_epochs",
+                "3",
+                "none: the rule max_steps knows",
+            ),
+            ({"rule": "loss_below", "max_epochs": 3}, "loss", "is missing", "a mean training loss above 0"),
+            ({"rule": "loss_below", "loss": 0, "max_epochs": 3}, "loss", "0", "a mean training loss above 0"),
+            (
+                {"rule": "max_epochs", "max_epochs": 3, "tolerance": 0.1},
+                "tolerance",
+                "0.1",
+                "none: the rule max_epochs",
+            ),
+            (
+                {"max_epochs": 3, "keep_unreached": True},
+                "keep_unreached",
+                "True",
+                "none: the rule relative_change knows",
+            ),
+        )
+    ),
+    ({f"{TRAINING}.clip": {}}, f"{TRAINING}.clip", "{}", "one of norm, value"),
+    ({f"{TRAINING}.clip": {"norm": 1, "value": 2}}, f"{TRAINING}.clip", "'value': 2", "one of norm, value"),
+    ({f"{TRAINING}.clip": {"norm": 0}}, f"{TRAINING}.clip.norm", "0", "a number above 0, the most that"),
+    ({f"{TRAINING}.sam": {}}, f"{TRAINING}.sam.rho", "is missing", "a radius above 0"),
+    ({f"{TRAINING}.sam": {"rho": -1}}, f"{TRAINING}.sam.rho", "-1", "a radius above 0"),
+    ({f"{TRAINING}.sam": {"rho": 1, "scale": "l2"}}, f"{TRAINING}.sam.scale", "'l2'", "(one of adaptive, none, filter"),
+    ({f"{TRAINING}.sam": {"rho": 1, "eta": 0.1}}, f"{TRAINING}.sam.eta", "0.1", "none: the scale none is above 0"),
+    ({f"{TRAINING}.label_noise": 1}, f"{TRAINING}.label_noise", "1", "a share, at least 0 and below 1"),
+    ({f"{TRAINING}.examples": 0}, f"{TRAINING}.examples", "0", "a whole number of training examples, at least 1"),
+    *(
+        ({f"{TRAINING}.augmentation": said}, f"{TRAINING}.augmentation{key}", got, wanted)
+        for said, key, got, wanted in (
+            ("RandomCrop", "", "'RandomCrop'", "a list of random changes of images"),
+            ([7], "[0]", "7", "a name, or a mapping with name and options"),
+            (["RandomFlip"], "[0].name", "'RandomFlip'", "one of AugMix"),
+            (["MixUp"], "[0].name", "'MixUp'", "one of AugMix"),
+            (["RandomHorizontalFlip", "RandomCrop"], "[1].size", "is missing", "what RandomCrop takes under this name"),
+            ([{"name": "RandomCrop", "sise": 2}], "[0].sise", "'sise'", "(did you mean size?)"),
+            ([{"name": "RandomGrayscale", "p": "x"}], "[0].p", "'x'", "a finite number"),
+            ([{"size": 2}], "[0].name", "is missing", "a class of torchvision.transforms.v2"),
+            ([{"name": "RandomCrop", "size": [math.nan]}], "[0]", "nan", "finite numbers"),
+        )
+    ),
+    *(
+        (
+            {
+                "plugins": "studies/hammoud2023/plugins",
+                f"{FCNN}.stacked": 1,
+                f"{TRAINING}.trainer": {"name": "notebook"},
+                f"{TRAINING}.{key}": said,
+            },
+            f"{TRAINING}.{place}",
+            got,
+            wanted,
+        )
+        for key, said, place, got, wanted in (
+            ("augmentation", ["RandomHorizontalFlip"], "augmentation", "['RandomHorizontalFlip']", "none: the trainer"),
+            (
+                "stop",
+                {"rule": "max_steps", "max_steps": 3},
+                "stop.rule",
+                "'max_steps'",
+                "relative_change or max_epochs",
+            ),
+            (
+                "schedule",
+                {"name": "StepLR", "step_size": 2, "per": "step"},
+                "schedule.per",
+                "'step'",
+                "epoch: how many steps the trainer notebook takes is not known",
+            ),
+        )
+    ),
+    ({f"{FCNN}.options.dropout": "some"}, f"{FCNN}.options.dropout", "'some'", "a finite number"),
     ({f"{FCNN}.stacked": 0}, f"{FCNN}.stacked", "0", "a whole number of models trained at once, at least 1"),
     ({f"{FCNN}.stacked": 2.5}, f"{FCNN}.stacked", "2.5", "a whole number of models trained at once, at least 1"),
     ({"seeds": {"fcnn": 4, "gat": 4}}, "seeds.lenet5", "is missing", "a whole number of models, at least 1"),
@@ -486,6 +620,18 @@ TAUGHT["training"] = {
 }
 TAUGHT["vary"] = {"training.batch_size": [32, 64]}
 IMPORTED = {"dataset": "fashion_mnist", "loss": "nll_loss", "checkpoints": {"table": "a.csv", "sha256": "ab" * 32}}
+HARDENED = {**BLOCK, "stacked": 1}  # what the other trainers, and the other ways to clip and to stop, do not take
+HARDENED["training"] = {
+    "optimiser": {"name": "Adam", "lr": 0.1},
+    "schedule": {"name": "OneCycleLR", "max_lr": 0.1, "per": "step"},
+    "sam": {"rho": 0.05, "scale": "adaptive", "eta": 0.01},
+    "clip": {"norm": 1.0},
+    "label_noise": 0.1,
+    "augmentation": [{"name": "RandomCrop", "size": 28}, "RandomHorizontalFlip"],
+    "examples": 100,
+    "stop": {"rule": "loss_below", "loss": 0.1, "max_epochs": 2, "keep_unreached": True},
+}
+CUT_OFF = {**BLOCK["training"], "clip": {"value": 1}, "stop": {"rule": "max_steps", "max_steps": 7}}
 CLOSER = {"rho": [0.025], "estimator": "worst_case", "batches": "all", "batch_size": 64, "seed": 0, "stacked": 1}
 FULL = study(
     {
@@ -497,6 +643,8 @@ FULL = study(
         "datasets.abalone_released": {"raw": "abalone"},
         "protocols.taught": {"fcnn": TAUGHT},
         "protocols.elsewhere": {"lenet5": IMPORTED},
+        "protocols.hardened": {"fcnn": HARDENED},
+        "protocols.cut_off": {"fcnn": {**BLOCK, "stacked": 1, "training": CUT_OFF}},
         f"{PGA}.protocols": ["report"],
         f"{PGA}.stacked": 1,
         f"{PGA}.on.fcnn": CLOSER,
@@ -817,7 +965,7 @@ def test_every_mapping_of_the_schema_is_closed():
     assert is_open == {
         ".protocols.*.*.options",
         ".protocols.*.*.vary.*",
-        *(f"{training}.{key}" for key in ("optimiser", "schedule", "trainer")),
+        *(f"{training}.{key}" for key in ("optimiser", "schedule", "augmentation.*", "trainer")),
         ".measures.*",
         ".measures.*.on.*",
     }

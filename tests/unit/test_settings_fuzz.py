@@ -59,6 +59,7 @@ NAMES = {  # by what a description of the schema says first of the name, or of t
     "raw file": ["a.data"],
     "torch.optim,": ["SGD", "Adam"],
     "lr_scheduler": ["ExponentialLR"],
+    "transforms.v2": ["RandomHorizontalFlip"],
     "trainer": ["minibatches"],
     "folder of plug-ins": ["plugins"],
 }

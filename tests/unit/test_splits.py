@@ -78,9 +78,11 @@ def test_the_loss_of_some_examples_is_the_mean_of_theirs(rows):
     assert loss.item() == pytest.approx((logits.exp().sum(1).log() - chosen).mean().item(), rel=1e-14)
 
 
-def test_a_split_that_does_not_say_how_to_apply_a_network_says_so():
+def test_a_split_that_does_not_say_how_to_apply_a_network_or_to_choose_examples_says_so():
     with pytest.raises(NotImplementedError, match="Split does not say how to apply a network"):
         Split().apply(lambda inputs: inputs, torch.tensor([0]))
+    with pytest.raises(NotImplementedError, match="Split does not say how to choose examples"):
+        Split().chosen(torch.tensor([0]))
 
 
 @pytest.mark.parametrize("kind", KINDS)

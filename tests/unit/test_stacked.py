@@ -12,7 +12,8 @@ from torch.nn import functional
 
 from adaptive_sharpness.datasets import Rows
 from adaptive_sharpness.landscape.randomness import generator
-from adaptive_sharpness.study.config.pools import PoolSettings, Stop
+from adaptive_sharpness.study.config.pools import PoolSettings
+from adaptive_sharpness.study.config.training import Stop
 from adaptive_sharpness.study.training.shard import TrainedShard, train_shard
 from adaptive_sharpness.study.training.stacked import train_stacked
 from adaptive_sharpness.study.training.trainers import minibatches
@@ -177,7 +178,7 @@ def test_the_global_random_state_is_as_before():
     assert torch.equal(torch.get_rng_state(), before)
 
 
-def test_its_options_are_those_of_training_one_but_for_a_schedule():
+def test_its_options_are_those_of_training_one_but_for_a_schedule_and_augmentation():
     own, one = (
         {
             name: each.default
@@ -186,4 +187,4 @@ def test_its_options_are_those_of_training_one_but_for_a_schedule():
         }
         for train in (train_stacked, minibatches.train)
     )
-    assert {**own, "schedule": None} == {"stacked": inspect.Parameter.empty, **one}
+    assert {**own, "schedule": None, "augmentation": None} == {"stacked": inspect.Parameter.empty, **one}

@@ -15,7 +15,7 @@ TABLE, TIMES = "table", "times"  # what under vary is no axis of this name
 COLUMNS = {  # of runs.parquet, in which an axis is a column more
     *("protocol", "pool", "setting", "seed", "measure", "rho", "quantity", "headline", "value", "standard_error"),
     *("base_loss", "max_loss", "device", "versions", "epochs", "train_loss", "test_loss", "accuracy"),
-    *("train_device", "train_versions", "used", "part", "id"),
+    *("train_device", "train_versions", "used", "part", "reached", "keep_unreached", "id"),
 }
 
 
@@ -78,7 +78,7 @@ def _is_bundles(value: Any) -> bool:
 def _short_names(keys: Iterable[str], own: Iterable[str]) -> dict[str, str]:
     """The last part of each key, or more of it where several end alike; an axis of one's own name has that."""
     taken = set(keys) | set(own)
-    return dict.fromkeys(own) | {key: next(_unlike(key, taken)) for key in keys} | {name: name for name in own}
+    return {key: next(_unlike(key, taken)) for key in keys} | {name: name for name in own}
 
 
 def _unlike(key: str, taken: set[str]) -> Iterator[str]:

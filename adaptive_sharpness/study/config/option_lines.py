@@ -110,5 +110,18 @@ def _kind_wanted(key: str, value: Any, parameter: plugins.Parameter) -> Iterator
         yield "true or false"
     elif parameter.kind == "int" and (type(value) is not int or value < 0):
         yield "a whole number, at least 0"
-    elif key == "rate" and value != "training" and not (type(value) in (int, float) and 0 < value < math.inf):
-        yield "a finite number above 0, or training: the rate that trained it"
+    elif key == "rate":
+        if value != "training" and not (is_number(value) and value > 0):
+            yield "a finite number above 0, or training: the rate that trained it"
+    elif parameter.kind == "float" and not is_number(value) and (value, parameter.default) != (None, None):
+        yield "a finite number"
+
+
+def is_number(value: Any) -> bool:
+    """Return whether a value is a finite number, and no truth value.
+
+    Example:
+        >>> is_number(1), is_number(True), is_number(math.inf), is_number("1")
+        (True, False, False, False)
+    """
+    return type(value) in (int, float) and math.isfinite(value)

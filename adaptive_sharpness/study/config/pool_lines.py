@@ -1,28 +1,22 @@
 """Lines about pools that contradict themselves, the rest of the config, or the plug-ins that there are."""
 
 import json
-import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import cache, partial
-from typing import Any
 
 from adaptive_sharpness import plugins
-from adaptive_sharpness.study.config.canonical import NAMED_BY_TRAINING, canonical_pool
+from adaptive_sharpness.study.config.canonical import canonical_pool
 from adaptive_sharpness.study.config.imported_lines import imported_lines
 from adaptive_sharpness.study.config.messages import short
 from adaptive_sharpness.study.config.option_lines import among, named, spellable, with_options
 from adaptive_sharpness.study.config.pools import PoolSettings
 from adaptive_sharpness.study.config.settings_of_pool import Setting, settings_of
 from adaptive_sharpness.study.config.study import Study
+from adaptive_sharpness.study.config.training_lines import BY_MODEL, training_lines
 
 OF_TRAINING = {  # what a pool says whose models are trained
     "initialisation": "how weights are drawn: a file of initialisations/",
     "training": "a mapping with optimiser, batch_size and stop",
-}
-RATES = {  # what optimisers call alike
-    "lr": ("a learning rate, above 0", lambda value: 0 < value < math.inf),
-    "momentum": ("a number from 0 to below 1", lambda value: 0 <= value < 1),
-    "weight_decay": ("a number, at least 0", lambda value: 0 <= value < math.inf),
 }
 
 
@@ -66,16 +60,8 @@ def _of_block(where: str, pool: str, block: PoolSettings, study: Study, found: d
         yield from found[key]
     yield from spellable(f"{where}.options", block.options)
     if not block.checkpoints:
-        yield from _training(where, block)
-
-
-def _training(where: str, block: PoolSettings) -> Iterator[str]:
-    yield from _rates(f"{where}.training.optimiser", block.training.optimiser.options)
-    yield from _stacked(where, block)
-    stop = block.training.stop
-    if stop.min_epochs > stop.max_epochs:
-        got = f"{where}.training.stop.min_epochs: got {stop.min_epochs}"
-        yield f"{got}, wanted at most max_epochs, {stop.max_epochs}"
+        yield from training_lines(f"{where}.training", block.training, study.plugins)
+        yield from _stacked(where, block)
 
 
 def _of_settings(
@@ -121,10 +107,6 @@ def _plugins_of_pool(where: str, pool: str, block: PoolSettings, folder: str) ->
     place, name = f"{where}.architecture" if block.architecture else where, block.architecture or pool
     yield with_options, place, f"{where}.options", "architectures", name, block.options, folder
     yield named, f"{where}.initialisation", "initialisations", block.initialisation, folder
-    for key, kind in NAMED_BY_TRAINING.items():
-        chosen, at = getattr(block.training, key), f"{where}.training.{key}"
-        if chosen is not None:
-            yield with_options, f"{at}.name", at, kind, chosen.name, chosen.options, folder, None, type(chosen)
 
 
 def _reduction(where: str, loss: str, folder: str) -> Iterator[str]:
@@ -132,13 +114,6 @@ def _reduction(where: str, loss: str, folder: str) -> Iterator[str]:
     if taken is not None and "reduction" not in taken:
         wanted = f"{loss}(outputs, targets, reduction) in {plugins.file('losses', loss, folder)}"
         yield f"{where}: got a function without reduction, wanted {wanted}"
-
-
-def _rates(where: str, options: Mapping[str, Any]) -> Iterator[str]:
-    for key, (text, is_right) in RATES.items():
-        value = options.get(key, 0.5)
-        if type(value) not in (int, float) or not is_right(value):
-            yield f"{where}.{key}: got {short(value)}, wanted {text}"
 
 
 def _stacked(where: str, block: PoolSettings) -> Iterator[str]:
@@ -152,7 +127,11 @@ def _stacked(where: str, block: PoolSettings) -> Iterator[str]:
             if chosen.name != able:
                 wanted = f"1: the {key} {chosen.name} takes one model at a time"
                 yield f"{where}.stacked: got {block.stacked}, wanted {wanted}"
-        if training.optimiser.options.get("dampening"):
-            yield f"{where}.stacked: got {block.stacked}, wanted 1: dampening takes one model at a time"
-        if training.schedule is not None:
-            yield f"{where}.stacked: got {block.stacked}, wanted 1: a schedule takes one model at a time"
+        for text, said in (
+            ("dampening", training.optimiser.options.get("dampening")),
+            ("a schedule", training.schedule),
+            *((key, getattr(training, key)) for key in ("sam", "clip", "label_noise", "augmentation")),
+            (f"the rule {training.stop.rule}", training.stop.rule in BY_MODEL),
+        ):
+            if said:
+                yield f"{where}.stacked: got {block.stacked}, wanted 1: {text} takes one model at a time"

@@ -1,51 +1,11 @@
 """Settings of the stage that trains pools of models."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import Field
 
-from adaptive_sharpness.study.config.block import MOST, Block, Count, Hash, Name, OpenBlock, Text, wanted
-
-
-class Stop(Block):
-    """A mapping with rule, tolerance, min_epochs and max_epochs"""
-
-    rule: Literal["relative_change"] = wanted("A rule that ends training", default="relative_change")
-    tolerance: float = wanted(
-        "A relative change of the epoch's training loss, at least 0; below it training stops", ge=0, default=0.05
-    )
-    min_epochs: Count = wanted("A whole number of epochs, at least 1", default=1)
-    max_epochs: Count = wanted("A whole number of epochs, at least 1")
-
-
-class Optimiser(OpenBlock):
-    """A mapping with name and the optimiser's own options, such as {name: SGD, lr: 0.01}"""
-
-    name: Text = wanted("A class of torch.optim, or a file of plugins/optimisers")
-
-
-class Schedule(OpenBlock):
-    """A mapping with name and the schedule's own options, such as {name: StepLR, step_size: 5}"""
-
-    name: Text = wanted("A class of torch.optim.lr_scheduler, or a file of plugins/schedules")
-
-
-class Trainer(OpenBlock):
-    """A mapping with name and the trainer's own options"""
-
-    name: Text = wanted("A trainer of the package, or a file of plugins/trainers", default="minibatches")
-
-
-class Training(Block):
-    """A mapping with optimiser, batch_size and stop"""
-
-    optimiser: Optimiser = wanted("A mapping with name and the optimiser's own options, such as {name: SGD, lr: 0.01}")
-    schedule: Schedule = wanted(
-        "A mapping with name and the schedule's own options, such as {name: StepLR, step_size: 5}", default=None
-    )
-    batch_size: Count = wanted("A whole number of examples, at least 1", default=64)
-    stop: Stop = wanted("A mapping with rule, tolerance, min_epochs and max_epochs")
-    trainer: Trainer = wanted("A mapping with name and the trainer's own options", default=Trainer())
+from adaptive_sharpness.study.config.block import MOST, Block, Count, Hash, Name, Text, wanted
+from adaptive_sharpness.study.config.training import Training
 
 
 class Checkpoints(Block):

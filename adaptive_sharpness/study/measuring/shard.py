@@ -22,6 +22,7 @@ from adaptive_sharpness.study.config.measures import Measurement
 from adaptive_sharpness.study.config.pools import PoolSettings
 from adaptive_sharpness.study.measuring.checkpoint import read_networks, read_states
 from adaptive_sharpness.study.measuring.neighbourhood import visible_part
+from adaptive_sharpness.study.training.training_set import TrainingSets
 
 log = logging.getLogger(__name__)
 ASKED = ("initial", "train_split", "test_losses")  # what a measure may ask for by keyword
@@ -73,18 +74,19 @@ def measure_shard(
         >>> table.loc[table["headline"], ["seed", "value"]].round(3).values.tolist()  # the loss 1 rises to 1.1 ** 2
         [[3.0, 0.21]]
     """
-    split = dataset.train.to(device)
+    splits = TrainingSets(getattr(pool, "training", None), dataset.train, device)
     loss = plugins.resolve("losses", pool.loss, folder)
-    extras = _Extras(initial, test_losses, split, _asked(way.estimator, folder))
-    tables, visible = [], None
+    extras = _Extras(initial, test_losses, _asked(way.estimator, folder))
+    tables, known, visible = [], None, None
     for seed, network in read_networks(pool, checkpoint, made_from, folder):
         draw = seed if way.seed == "own" else way.seed
+        split, network = splits(seed), network.to(device)
         batches = _batches(len(split), way, draw)
-        network = network.to(device)
-        visible = visible or visible_part(split, network, way.hops, way.stacked)  # what fits for one seed fits for all
+        if split is not known:  # what fits for one seed fits for all that have the same examples
+            known, visible = split, visible_part(split, network, way.hops, way.stacked)
         try:
             of_batch, inputs = _inputs(visible, loss, batches)
-            options = {**_options(pool, way, rho, draw), **extras.of(seed, device)}
+            options = {**_options(pool, way, rho, draw), **extras.of(seed, split)}
             found = _rows(take(way.estimator, network, of_batch, inputs, options, folder))
         except NotFinite as error:
             log.warning("seed %d has no sharpness: %s", seed, error)
@@ -147,18 +149,19 @@ def take(
 class _Extras:
     """What a measure asks for of each model, besides its network and its batches."""
 
-    def __init__(self, initial, test_losses, split: Split, asked: set[str]):
-        self._asked, self._split = asked, split
+    def __init__(self, initial, test_losses, asked: set[str]):
+        self._asked = asked
         self._initial = dict(read_states(initial)) if "initial" in asked else {}
         self._losses = {}
         if "test_losses" in asked:
             stored = load_file(test_losses)
             self._losses = dict(zip(stored["seeds"].tolist(), stored["test_losses"], strict=True))
 
-    def of(self, seed: int, device: torch.device) -> dict[str, Any]:
+    def of(self, seed: int, split: Split) -> dict[str, Any]:
+        device = split.targets.device
         known = {
             "initial": lambda: {name: value.to(device) for name, value in self._initial[seed].items()},
-            "train_split": lambda: self._split,
+            "train_split": lambda: split,
             "test_losses": lambda: self._losses[seed],
         }
         return {name: known[name]() for name in ASKED if name in self._asked}

@@ -126,6 +126,7 @@ def used_names(rule: str, settings: Mapping[str, Any], folder: str | Path = "plu
     training = {"trainer": {}, **pool["training"]}
     chosen = [(kind, training.get(key)) for key, kind in NAMED_BY_TRAINING.items()]
     found = [(kind, each.get("name", "minibatches")) for kind, each in chosen if each is not None]
+    found += [("augmentations", each["name"]) for each in training.get("augmentation", ())]
     return [*used, ("initialisations", pool["initialisation"]), *found]
 
 

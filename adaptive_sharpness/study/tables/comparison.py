@@ -45,7 +45,7 @@ class Comparison:
 
     @cached_property
     def used(self) -> pd.DataFrame:
-        """The models that count: those whose value, test loss and training loss are finite.
+        """The models that count, see `models.usable`.
 
         Example:
             >>> models = pd.DataFrame({"seed": [0, 1], "value": [1.0, np.nan], "test_loss": 2.0, "train_loss": 3.0})

@@ -9,10 +9,11 @@ KEYS = [*MEASUREMENT, "quantity"]  # of all models that a tau is taken over
 
 
 def usable(models: pd.DataFrame) -> pd.DataFrame:
-    """Return the models that count in a tau: those whose value, test loss and training loss are finite.
+    """Return the models that count in a tau: value and both losses are finite, and the loss wanted was reached.
 
     Args:
-        models: a row a model. One whose training diverged has losses that are nan or infinite.
+        models: a row a model. One whose training diverged has losses that are nan or infinite. Columns reached, where a
+            stop rule names a loss, and keep_unreached, where the model counts anyway, may be missing or empty.
 
     Returns:
         Its rows, some left out.
@@ -22,7 +23,13 @@ def usable(models: pd.DataFrame) -> pd.DataFrame:
         >>> usable(models).index.tolist()
         [0]
     """
-    return models[np.isfinite(models[["value", "test_loss", "train_loss"]]).all(axis=1)]
+    finite = np.isfinite(models[["value", "test_loss", "train_loss"]]).all(axis=1)
+    return models[finite & (_truth(models, "reached", True) | _truth(models, "keep_unreached", False))]
+
+
+def _truth(models: pd.DataFrame, column: str, otherwise: bool) -> pd.Series:
+    """A column of truth values; what is missing or empty is `otherwise`."""
+    return models.reindex(columns=[column])[column].astype("boolean").fillna(otherwise).astype(bool)
 
 
 def headline_quantities(table: pd.DataFrame) -> pd.Series:

@@ -10,6 +10,7 @@ from adaptive_sharpness.study.tables.axes import with_axes
 from adaptive_sharpness.study.tables.models import KEYS, MEASUREMENT, MODEL, headline_quantities, usable
 
 LABELS = ("protocol", "pool", "setting", "id")
+REACHED = ["reached", "keep_unreached"]  # of a pool whose stop rule names a loss; empty for others
 COLUMNS = [*MODEL, "measure", "rho", "quantity", "headline", "value", "standard_error", "base_loss", "max_loss"]
 
 
@@ -18,7 +19,8 @@ def runs_table(training: Iterable[str | Path], sharpness: Iterable[str | Path]) 
 
     Args:
         training: csv files with protocol, pool, setting, seed, epochs, train_loss, test_loss, accuracy, device and
-            versions; of models from elsewhere id and what else their table says.
+            versions; reached, keep_unreached where the stop rule names a loss; of models from elsewhere id and what
+            else their table says.
         sharpness: parquet files with protocol, pool, setting, measure, rho, seed, batch, quantity, headline, value,
             base_loss, device and versions, and max_loss where the measure has one.
 
@@ -45,6 +47,7 @@ def runs_table(training: Iterable[str | Path], sharpness: Iterable[str | Path]) 
         [[2.0, 1.0, 2.0]]
     """
     trained = pd.concat([_read_training(path) for path in training])
+    trained = trained.astype(dict.fromkeys(trained.columns.intersection(REACHED), "boolean"))
     trained = trained.rename(columns={"device": "train_device", "versions": "train_versions"})
     measured = pd.concat([_per_model(pd.read_parquet(path)) for path in sharpness], ignore_index=True)
     measured = _with_quantities(measured)

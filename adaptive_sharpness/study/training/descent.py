@@ -6,10 +6,17 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
+from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from adaptive_sharpness.datasets import Split
 from adaptive_sharpness.landscape.randomness import default_generator, generator
-from adaptive_sharpness.study.config.pools import Stop
+from adaptive_sharpness.study.config.training import Stop
+
+SIDES = {  # losses of two classes, and the output above which it is the second
+    functional.binary_cross_entropy: 0.5,
+    functional.binary_cross_entropy_with_logits: 0.0,
+}
 
 log = logging.getLogger(__name__)
 
@@ -29,11 +36,11 @@ class Epoch(NamedTuple):
 def is_stopped(losses: Sequence[float], stop: Stop) -> bool:
     """Return whether training ends now: |L[e-1] - L[e]| / |L[e-1]| < tolerance, or max_epochs reached.
 
-    The rule of Hammoud, Liossatos & Nicollier 2023.
+    The rule of Hammoud, Liossatos & Nicollier 2023; of another rule, whether max_epochs are reached.
 
     Args:
         losses: mean training loss of each epoch so far.
-        stop: tolerance, min_epochs and max_epochs.
+        stop: rule, tolerance, min_epochs and max_epochs.
 
     Returns:
         True or false.
@@ -44,7 +51,7 @@ def is_stopped(losses: Sequence[float], stop: Stop) -> bool:
     """
     if len(losses) >= stop.max_epochs:
         return True
-    if len(losses) < max(2, stop.min_epochs):
+    if stop.rule != "relative_change" or len(losses) < max(2, stop.min_epochs):
         return False
     before, now = losses[-2:]
     return abs(before - now) < stop.tolerance * abs(before)
@@ -82,6 +89,7 @@ def descend(
     ends: Callable[[Sequence[Epoch]], bool],
     optimiser: Callable,
     schedule: Callable | None = None,
+    view: Callable[[int], Split] | None = None,
 ) -> list[float]:
     """Train in place on given batches until told to stop; leave the network in eval mode.
 
@@ -93,7 +101,9 @@ def descend(
         batches: from an epoch, counted from 0, to its batches, each [m] int64; one step each.
         ends: called after every epoch with all of them so far; training ends when it returns true.
         optimiser: from parameters to what has `step(closure)` and `zero_grad()`.
-        schedule: from that to what has `step()`, called after every epoch; None for none.
+        schedule: from that to what has `step()`, called after every epoch, torch's ReduceLROnPlateau with the epoch's
+            mean loss; None for none.
+        view: from an epoch to the examples as it sees them; None for the split itself.
 
     Returns:
         For every epoch the mean over examples of the losses met in it.
@@ -113,10 +123,11 @@ def descend(
     epochs: list[Epoch] = []
     with default_generator(seed, "dropout"):
         while not epochs or not ends(epochs):
-            epochs += run_epoch(split, loss, network, moves, batches(len(epochs)))
+            seen = view(len(epochs)) if view else split
+            epochs += run_epoch(seen, loss, network, moves, batches(len(epochs)))
             log.info("seed %d epoch %d training loss %.6g", seed, len(epochs), epochs[-1].mean)
             if rates is not None:
-                rates.step()
+                rates.step(*([epochs[-1].mean] if isinstance(rates, ReduceLROnPlateau) else []))
     network.eval()
     return [epoch.mean for epoch in epochs]
 
@@ -187,7 +198,8 @@ def evaluate(
         batch_size: examples at a time; of a graph all at once.
 
     Returns:
-        The examples' losses, [n] float64 on the CPU, and the accuracy in 0..1 where targets are classes, else None.
+        The examples' losses, [n] float64 on the CPU, and the accuracy in 0..1: of binary cross-entropy the share of
+        outputs on the right side, else the share of classes that have the largest output; None where there are none.
 
     Example:
         >>> from adaptive_sharpness.datasets import Rows
@@ -196,12 +208,17 @@ def evaluate(
         >>> evaluate(nn.Identity(), rows, nn.functional.mse_loss)
         (tensor([1., 9.], dtype=torch.float64), None)
     """
-    losses, right = [], 0
+    losses, right = [], []
     for index in split.parts(batch_size):
         outputs, targets = split.apply(network, index), split.targets[index]
         each = loss(outputs, targets, reduction="none")
         losses.append(each.reshape(len(index), -1).mean(dim=1).double().cpu())
-        if not targets.is_floating_point():
-            right += int((outputs.argmax(dim=1) == targets).sum())
-    accuracy = None if split.targets.is_floating_point() else right / split.targets.numel()
-    return torch.cat(losses), accuracy
+        chosen = _chosen_class(outputs, targets, loss)
+        right += [] if chosen is None else [int((chosen == targets).sum())]
+    return torch.cat(losses), sum(right) / split.targets.numel() if right else None
+
+
+def _chosen_class(outputs: Tensor, targets: Tensor, loss: Callable[..., Tensor]) -> Tensor | None:
+    if loss in SIDES:
+        return outputs > SIDES[loss]
+    return None if targets.is_floating_point() else outputs.argmax(dim=1)

@@ -7,6 +7,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 from torch.func import stack_module_state
+from torch.nn import functional
 
 from adaptive_sharpness.datasets import Nodes, Split
 from adaptive_sharpness.landscape import stacking
@@ -64,7 +65,7 @@ def require_loss(name: str, loss: Callable[..., Tensor], network: nn.Module, spl
         split: the examples.
 
     Raises:
-        ValueError: if what it returns is something else.
+        ValueError: if what it returns is something else, or a loss of torch cannot be applied.
 
     Example:
         >>> from adaptive_sharpness.datasets import Rows
@@ -76,8 +77,14 @@ def require_loss(name: str, loss: Callable[..., Tensor], network: nn.Module, spl
     few, training = torch.arange(min(2, len(split)), device=split.targets.device), network.training
     with torch.random.fork_rng():
         outputs, targets = split.apply(network.eval(), few), split.targets[few]
-        mean, each = loss(outputs, targets), loss(outputs, targets, reduction="none")
-    network.train(training)
+        network.train(training)
+        try:
+            mean, each = loss(outputs, targets), loss(outputs, targets, reduction="none")
+        except (TypeError, ValueError, RuntimeError) as error:  # as torch's own losses raise them
+            if loss.__module__ != functional.__name__:
+                raise
+            shapes = f"outputs {list(outputs.shape)} and targets {list(targets.shape)}"
+            raise ValueError(f"loss {name}: cannot be applied to {shapes}: {_reason(error)}") from error
     if not isinstance(mean, Tensor) or mean.dim():
         raise ValueError(f"loss {name}: got {_shape(mean)}, wanted a tensor with one number, the mean over examples")
     if not isinstance(each, Tensor) or each.shape[:1] != few.shape:

@@ -2,24 +2,27 @@
 
 import csv
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import logging
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from adaptive_sharpness import plugins
-from adaptive_sharpness.datasets import Dataset, Split
+from adaptive_sharpness.datasets import Dataset
 from adaptive_sharpness.study.config.pools import PoolSettings
-from adaptive_sharpness.study.training.fitness import require_fit, require_loss, require_methods, require_stackable
+from adaptive_sharpness.study.config.training import Stop
+from adaptive_sharpness.study.training.fitness import require_fit, require_loss, require_stackable
 from adaptive_sharpness.study.training.networks import initial_network
+from adaptive_sharpness.study.training.recipes import plain_optimiser, trainer_options
 from adaptive_sharpness.study.training.scoring import score
 from adaptive_sharpness.study.training.stacked import train_stacked
+from adaptive_sharpness.study.training.training_set import TrainingSets
 
+log = logging.getLogger(__name__)
 States = dict[str, Tensor]
 
 
@@ -30,7 +33,8 @@ class TrainedShard:
     Args:
         states: by name, the parameters and buffers of all models, stacked, [models, *shape].
         initial: the same before training; nothing for models from elsewhere.
-        table: of each model its seed, epochs, train_loss, test_loss and accuracy.
+        table: of each model its seed, epochs, train_loss, test_loss and accuracy; and whether it reached the loss that
+            its stop rule names, if it names one.
         test_losses: loss of every test example, [models, examples] float64.
     """
 
@@ -114,7 +118,7 @@ def train_shard(
         >>> [(row["seed"], row["epochs"]) for row in shard.table], shard.states["0.weight"].shape
         ([(4, 2), (7, 2)], torch.Size([2, 1, 1]))
     """
-    on_device = Dataset(dataset.train.to(device), dataset.test.to(device))
+    test_split, splits = dataset.test.to(device), TrainingSets(pool.training, dataset.train, device)
     loss = plugins.resolve("losses", pool.loss, folder)
     initial, trained, rows, test_losses = {}, [], [], []
 
@@ -123,13 +127,22 @@ def train_shard(
             initial[seed] = network_state(network)
             yield seed, network.to(device)
 
-    for seed, network, epochs in _trained_networks(pool, networks(), on_device.train, loss, folder):
-        scores, test_each = score(seed, network, on_device, loss)
-        rows.append({"seed": seed, "epochs": epochs, **scores})
+    for seed, network, epochs in _trained_networks(pool, networks(), splits, loss, folder):
+        scores, test_each = score(seed, network, Dataset(splits(seed), test_split), loss)
+        rows.append({"seed": seed, "epochs": epochs, **scores, **_reached(pool.training.stop, seed, **scores)})
         test_losses.append(test_each)
         trained.append(network_state(network))
     before = [initial[row["seed"]] for row in rows]
     return TrainedShard(stacked_states(trained), stacked_states(before), rows, torch.stack(test_losses))
+
+
+def _reached(stop: Stop, seed: int, train_loss: float, **_: float | None) -> dict[str, bool]:
+    """What a model's row says of the loss that was wanted of it, where the rule names one."""
+    if stop.rule != "loss_below":
+        return {}
+    if not (reached := train_loss < stop.loss):
+        log.warning("seed %d did not reach a training loss below %g", seed, stop.loss)
+    return {"reached": reached, **({"keep_unreached": True} if stop.keep_unreached else {})}
 
 
 def _checked_networks(pool, dataset, loss, seeds, folder) -> Iterator[tuple[int, nn.Module]]:
@@ -145,48 +158,24 @@ def _checked_networks(pool, dataset, loss, seeds, folder) -> Iterator[tuple[int,
         yield seed, network
 
 
-def _trained_networks(pool, networks, split: Split, loss, folder) -> Iterator[tuple[int, nn.Module, int]]:
+def _trained_networks(pool, networks, splits, loss, folder) -> Iterator[tuple[int, nn.Module, int]]:
     """Each network once it is trained, and for how many epochs it was."""
     training = pool.training
-    given = {"optimiser": _optimiser(pool, folder), "batch_size": training.batch_size, "stop": training.stop}
+    given = {"batch_size": training.batch_size, "stop": training.stop}
     if pool.stacked > 1:
-        together = dict(networks)
-        losses = train_stacked(together, split, loss, stacked=pool.stacked, **given)
+        together, optimiser = dict(networks), plain_optimiser(training, folder)
+        split = splits(next(iter(together)))  # one for all, since labels are as they are
+        losses = train_stacked(together, split, loss, stacked=pool.stacked, optimiser=optimiser, **given)
         yield from ((seed, network, len(losses[seed])) for seed, network in together.items())
         return
     train = plugins.resolve("trainers", training.trainer.name, folder)
-    given |= {"schedule": _schedule(pool, folder), **training.trainer.options}
     for seed, network in networks:
-        losses = train(network, split, loss, seed, **given)
+        split = splits(seed)
+        losses = train(network, split, loss, seed, **given, **trainer_options(training, network, len(split), folder))
         if not isinstance(losses, list):
             got, wanted = type(losses).__name__, "a list with the training loss of every epoch"
             raise ValueError(f"trainer {training.trainer.name}: got {got} from train(), wanted {wanted}")
         yield seed, network, len(losses)
-
-
-def _optimiser(pool: PoolSettings, folder) -> Callable:
-    """From parameters to an optimiser; torch's in one pass over memory, where it has one."""
-    chosen = pool.training.optimiser
-    can_fuse = "fused" in (plugins.parameters("optimisers", chosen.name, folder) or {})
-    fused = {"fused": True} if can_fuse and not {"foreach", "differentiable"} & chosen.options.keys() else {}
-    build = partial(plugins.resolve("optimisers", chosen.name, folder), **{**fused, **chosen.options})
-    return partial(_built, f"optimiser {chosen.name}", build, ("step", "zero_grad"))
-
-
-def _schedule(pool: PoolSettings, folder) -> Callable | None:
-    """From an optimiser to its schedule."""
-    chosen = pool.training.schedule
-    if chosen is None:
-        return None
-    build = partial(plugins.resolve("schedules", chosen.name, folder), **chosen.options)
-    return partial(_built, f"schedule {chosen.name}", build, ("step",))
-
-
-def _built(name: str, build: Callable, methods: tuple[str, ...], moved: Any) -> Any:
-    """What a plug-in builds for what it moves, if it has these methods."""
-    made = build(moved)
-    require_methods(name, made, *methods)
-    return made
 
 
 def network_state(network: nn.Module) -> States:

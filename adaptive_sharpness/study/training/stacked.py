@@ -10,7 +10,7 @@ from torch.func import stack_module_state
 
 from adaptive_sharpness.datasets import Split
 from adaptive_sharpness.landscape import stacking
-from adaptive_sharpness.study.config.pools import Stop
+from adaptive_sharpness.study.config.training import Stop
 from adaptive_sharpness.study.training.descent import Epoch, is_stopped, run_epoch, shuffled_batches
 
 log = logging.getLogger(__name__)

@@ -6,7 +6,12 @@ from adaptive_sharpness.study.tables.columns import Column
 from adaptive_sharpness.study.tables.comparison import Comparison
 
 COLUMNS = (
-    Column("n", "Models used: those whose value and both losses are finite.", heading="n", form="{n:.0f}"),
+    Column(
+        "n",
+        "Models used: value and both losses are finite, and training reached the loss that its stop rule names.",
+        heading="n",
+        form="{n:.0f}",
+    ),
     Column("left_out", "Models that are not among the n.", heading="left out", form="{left_out:.0f}"),
     Column(
         "value_mean",

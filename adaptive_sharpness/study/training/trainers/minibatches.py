@@ -1,13 +1,15 @@
 """Steps on shuffled batches, as the report's text says."""
 
+import math
 from collections.abc import Callable, Sequence
 from functools import partial
 
 from torch import Tensor, nn
 
 from adaptive_sharpness.datasets import Split
-from adaptive_sharpness.study.config.pools import Stop
-from adaptive_sharpness.study.training.descent import Epoch, descend, is_stopped, shuffled_batches
+from adaptive_sharpness.study.config.training import Stop
+from adaptive_sharpness.study.training.descent import descend, shuffled_batches
+from adaptive_sharpness.study.training.stopping import most_steps, stop_rule
 
 
 def train(
@@ -20,6 +22,7 @@ def train(
     batch_size: int,
     stop: Stop,
     schedule: Callable | None = None,
+    augmentation: Callable[[Split, int, int], Split] | None = None,
 ) -> list[float]:
     """Train in place on shuffled batches, and leave the network in eval mode.
 
@@ -32,8 +35,9 @@ def train(
         seed: the model's seed.
         optimiser: from parameters to an optimiser.
         batch_size: examples a step; the last batch of an epoch holds the rest.
-        stop: see `descent.is_stopped`.
+        stop: see `stopping.stop_rule`.
         schedule: from the optimiser to a schedule, or None.
+        augmentation: from the split, the seed and an epoch to the examples as it sees them, or None.
 
     Returns:
         For every epoch the mean over examples of the losses met in it.
@@ -48,9 +52,19 @@ def train(
         >>> train(network, rows, nn.functional.mse_loss, 0, **how)
         [1.0, 0.25, 0.0625]
     """
+    steps = math.ceil(len(split) / batch_size)
 
-    def ends(epochs: Sequence[Epoch]) -> bool:
-        return is_stopped([epoch.mean for epoch in epochs], stop)
+    def batches(epoch: int) -> Sequence[Tensor]:
+        return shuffled_batches(split, seed, epoch, batch_size)[: most_steps(stop, steps) - epoch * steps]
 
-    batches = partial(shuffled_batches, split, seed, batch_size=batch_size)
-    return descend(network, split, loss, seed, batches=batches, ends=ends, optimiser=optimiser, schedule=schedule)
+    return descend(
+        network,
+        split,
+        loss,
+        seed,
+        batches=batches,
+        ends=stop_rule(stop, network, split, loss, steps),
+        optimiser=optimiser,
+        schedule=schedule,
+        view=partial(augmentation, split, seed) if augmentation else None,
+    )

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from adaptive_sharpness.datasets import Split
-from adaptive_sharpness.study.config.pools import Stop
+from adaptive_sharpness.study.config.training import Stop
 from adaptive_sharpness.study.training.descent import Epoch, descend, is_stopped, shuffled_batches
 
 FIRST = 100.0  # what the one-sided rule compares the first epoch with
