@@ -20,6 +20,7 @@ from adaptive_sharpness.study.plan import Job, Plan
 from adaptive_sharpness.study.running import records
 
 MADE_BY = ("train", "import_models")
+OF_EXAMPLES = {"examples", "label_noise"}  # by which models are trained on others than the data set's
 Row = dict[str, Any]
 
 
@@ -139,10 +140,11 @@ def _finished_jobs(plan: Plan, pool: NamedPool) -> list[Job]:
 def _models(job: Job, pool: str, common: Mapping[str, Any]) -> Iterator[tuple[Row, Mapping[str, torch.Tensor]]]:
     """What is known of each model, as its table will say it, and its state."""
     checkpoint, table = job.outputs[0], next(path for path in job.outputs if path.endswith(".csv"))
+    left_out = {*TAKEN, *(["train_loss"] if OF_EXAMPLES & job.settings["pool"].get("training", {}).keys() else [])}
     with open(table, newline="") as file:
         rows = {int(row["seed"]): row for row in csv.DictReader(file)}
     for seed, state in read_states(checkpoint):
-        known = {key: value for key, value in rows[seed].items() if key not in TAKEN}
+        known = {key: value for key, value in rows[seed].items() if key not in left_out}
         yield {"id": f"{pool}-{seed:03d}", **known, **_own_options(job, common)}, state
 
 

@@ -150,6 +150,16 @@ def test_models_that_diverged_are_left_out_and_named(capsys):
     assert pd.read_csv("pools/report/fcnn/fcnn.csv")["seed"].tolist() == [0, 2]
 
 
+def test_a_training_loss_of_other_examples_is_not_exported(capsys):
+    training = {"optimiser": {"name": "SGD", "lr": 0.1}, "stop": {"max_epochs": 2}, "examples": 100}
+    base = yaml.safe_load(Path("config/config.yaml").read_text())["protocols"]["report"]["fcnn"]
+    finish(plan(merged(deepcopy(SMALL), {"protocols": {"few": {"fcnn": {**base, "training": training}}}})))
+    assert export(pool="few/fcnn") == 0
+    found = pd.read_csv("pools/few/fcnn/fcnn.csv")
+    assert "train_loss" not in found
+    assert found["test_loss"].tolist() == [0.5] * 3
+
+
 STEM = "results/checkpoints/report/fcnn/seeds-000-001"
 UNFINISHED = {
     "a file is missing": (

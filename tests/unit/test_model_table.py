@@ -97,6 +97,8 @@ BAD = {
     "a layout's hash": (f"{HEAD},layout_sha256\n{ROW},0\n", "layout_sha256: got '0', wanted a sha256"),
     "a layout of none": (f"{HEAD},layout_sha256\n{ROW},{HASH}\n", "wanted none: pools/a.pt is no matrix"),
     "a loss that is none": (f"{HEAD},test_loss\n{ROW},low\n", "test_loss: got 'low', wanted a number"),
+    "a loss reached perhaps": (f"{HEAD},reached\n{ROW},yes\n", "reached: got 'yes', wanted True or False, or nothing"),
+    "an unreached one kept": (f"{HEAD},keep_unreached\n{ROW},1\n", "keep_unreached: got '1', wanted True or False"),
     "a row that is none": (f"{MATRIX}first\n", "row: got 'first', wanted a whole number, at least 0"),
     "a matrix without a row": (f"{MATRIX}\n", "row: is missing, wanted the model's row of the matrix pools/all.npy"),
     "a row of one model": (f"{HEAD},row\n{ROW},1\n", "row: got 1, wanted none: pools/a.pt holds one model"),

@@ -23,6 +23,7 @@ TAKEN = (  # columns of runs.parquet that say something else
     *("protocol", "pool", "setting", "measure", "rho", "quantity", "headline", "value", "standard_error", "base_loss"),
     *("max_loss", "device", "versions", "train_device", "train_versions", "used", "part"),
 )
+REACHED = ("reached", "keep_unreached")  # columns that say whether a model counts, as of a pool that was exported
 ENDINGS = (".safetensors", ".pt", ".pth", ".npy")
 OPTION = "options."  # what a column of the architecture's options begins with
 HASH = re.compile("[0-9a-fA-F]{64}")
@@ -173,6 +174,8 @@ def _row(table: str, line: int, number: int, said: Mapping[str | None, Any]) -> 
     _require_row(where, file, position)
     if layout and not file.endswith(".npy"):
         raise ValueError(f"{where}: layout_sha256: got {short(layout)}, wanted none: {file} is no matrix")
+    for column in REACHED:
+        cell(column, "True or False, or nothing", _truth)
     further = {key: value for key, value in said.items() if key not in KNOWN and value}
     return ModelRow(
         line=line,
@@ -225,6 +228,12 @@ def _whole(text: str) -> int:
     if not re.fullmatch("[0-9]+", text) or int(text) >= 2**63:
         raise ValueError
     return int(text)
+
+
+def _truth(text: str) -> bool:
+    if text not in ("True", "False"):
+        raise ValueError
+    return text == "True"
 
 
 def _hash(text: str) -> str:
