@@ -109,7 +109,7 @@ class Problems:
     Args:
         model: a network in eval mode, or several of one architecture.
         loss: see `Objective`.
-        batches: an iterable of batches, such as a DataLoader or a list; a tensor, each row a batch; or one pair
+        batches: an iterable of batches, such as a DataLoader or a list; a tensor, each row a batch; or one pair or dict
             (input, target). They are moved to the model's device.
         scale: c, see `scales.of_models`.
         perturb: which parameters are perturbed: "all"; "weights", those that are no bias; "no_normalisation", those of
@@ -346,7 +346,7 @@ def _listed(batches: Iterable, like: Tensor) -> list:
         batches = _on(batches, like)
     if isinstance(batches, Tensor):
         batches = batches.unbind()
-    elif isinstance(batches, tuple) and is_pair(batches):
+    elif isinstance(batches, Mapping) or (isinstance(batches, tuple) and is_pair(batches)):
         batches = [batches]
     listed = [_on(batch, like) for batch in batches]
     if not listed:

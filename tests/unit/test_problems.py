@@ -108,6 +108,12 @@ def test_rows_of_a_tensor_or_tensors_of_a_list_are_batches(batches):
     np.testing.assert_allclose(_found(network, _squares, batches, stacked=2), wanted, rtol=1e-13)
 
 
+def test_one_dict_is_one_batch():
+    batch = {"x": torch.ones(3, 2)}
+    problems = Problems(nn.Linear(2, 1).eval(), lambda network, each: network(each["x"]).mean(), batch)
+    assert problems.shape == (1, 1)
+
+
 def test_two_tensors_in_a_list_are_two_batches_and_no_pair():
     network = _network()
     wanted = [_squares(network, batch).item() for batch in (INPUTS[:4], INPUTS[4:])]

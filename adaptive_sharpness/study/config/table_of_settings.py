@@ -75,9 +75,9 @@ def require_key(place: str, key: str) -> None:
         ValueError: one line.
 
     Example:
-        >>> require_key("vary.training.stop.x", "training.stop.x")
+        >>> require_key("vary.training.clip.x", "training.clip.x")
         Traceback (most recent call last):
-        ValueError: vary.training.stop.x: got 'x', wanted one of rule, tolerance, min_epochs, max_epochs
+        ValueError: vary.training.clip.x: got 'x', wanted one of norm, value
     """
     if "" in key.split("."):
         raise ValueError(f"{place}: got the key {short(key)}, wanted names between dots, such as training.batch_size")
