@@ -55,7 +55,7 @@ def average_case(
     Args:
         model: a network in eval mode, or several of one architecture.
         loss: of (output, target) where a batch is a pair of tensors; of (network, batch) for all else. The mean.
-        batches: an iterable of batches, such as a DataLoader or a list; a tensor, each row a batch; or one pair or dict.
+        batches: an iterable of batches, such as a DataLoader or a list; a tensor, each row a batch; one pair or dict.
         rho: scale of the perturbations, in units of c, finite and at least 0.
         norm: "linf" or "l2".
         scale: c: a name of `scales.SCALES`, such as "adaptive" or "none", or a function of (name, parameter).

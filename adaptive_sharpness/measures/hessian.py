@@ -145,7 +145,7 @@ def hessian(
     Args:
         model: a network in eval mode, or several of one architecture.
         loss: of (output, target) where a batch is a pair of tensors; of (network, batch) for all else. The mean.
-        batches: an iterable of batches, such as a DataLoader or a list; a tensor, each row a batch; or one pair or dict.
+        batches: an iterable of batches, such as a DataLoader or a list; a tensor, each row a batch; one pair or dict.
         scale: c: a name of `scales.SCALES`, or a function of (name, parameter); "none" is the plain Hessian.
         eigenvalues: how many of the largest ones.
         eigenvectors: whether to return theirs.
