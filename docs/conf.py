@@ -25,7 +25,7 @@ myst_heading_anchors = 3
 
 # Every reference must resolve; what signatures say of torch, numpy, ... and of private modules has no page here.
 nitpicky = True
-nitpick_ignore_regex = [("py:.*", r"(?!adaptive_sharpness\.).*|.*\._.*")]
+nitpick_ignore_regex = [("py:.*", r"(?!adaptive_sharpness\.).*|.*\._.*|.*\.Annotated")]
 
 autodoc_inherit_docstrings = False  # or torch's own would be shown, whose references end here
 autodoc_member_order = "bysource"
