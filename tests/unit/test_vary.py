@@ -222,7 +222,9 @@ BAD = [
 
 @pytest.mark.fault(fault="a mistake in what a pool varies", sees="`config: KEY: got ..., wanted ...`")
 @pytest.mark.parametrize(
-    ("vary", "place", "said", "before"), [(*each, None)[:4] for each in BAD], ids=lambda v: str(v)[:50]
+    ("vary", "place", "said", "before"),
+    [(*each, None)[:4] for each in BAD],
+    ids=lambda v: "before" if callable(v) else str(v)[:50],
 )
 def test_a_mistake_gives_a_line_that_says_where_it_is(vary, place, said, before):
     if before:
