@@ -534,3 +534,8 @@ def test_every_line_of_panels_says_what_is_drawn_even_where_its_first_panel_is_m
 def test_a_table_without_the_ceiling_is_drawn_without_it():
     figure = strength(taus("fcnn"))
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["|τ|, with 95 % interval"]
+
+
+@pytest.mark.parametrize("names", [["fcnn"], ["fcnn", "gat"], NAMES], ids=len)
+def test_the_strength_of_tau_lies_on_its_page_however_few_pools_there_are(names):
+    drawn_whole(strength(taus(*names, noise_ceiling=0.9, smallest_detectable_tau=0.266, tau_high=0.9)))

@@ -19,7 +19,8 @@ def sentences(tau: pd.DataFrame) -> list[str]:
         tau: what `tau_table` returns; of its statistics any may be missing. Headline quantities alone count.
 
     Returns:
-        Four sentences, and one more where a pool varies; one for a table without rows.
+        Three sentences, one more where something is published, and one more where a pool varies; one for a table
+        without rows.
 
     Example:
         >>> tau = pd.DataFrame({"pool": ["gat"], "rho": [0.1], "tau": [0.5], "tau_low": [0.3], "tau_high": [0.7]})
@@ -34,7 +35,8 @@ def sentences(tau: pd.DataFrame) -> list[str]:
     chosen = answering_rows(tau)
     varied = chosen[chosen["settings"].notna()] if "tau_within" in chosen else chosen[:0]
     by_setting = [] if varied.empty else [_by_setting(varied)]
-    return [in_words(chosen), _ours(chosen), *by_setting, _published(chosen), _elsewhere(tau)]
+    published = [_published(chosen)] if chosen["published_tau"].notna().any() else []
+    return [in_words(chosen), _ours(chosen), *by_setting, *published, _elsewhere(tau)]
 
 
 def in_words(rows: pd.DataFrame) -> str:

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#777777"  # Okabe & Ito 2008, distinct to colour-blind readers
 COLORS = (ORANGE, BLUE, "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")  # theirs too
 MARKERS = ("s", "o", "^", "v", "D", "P", "X")  # as many: lines differ in grey print too
+ENTRY = 1.6  # inches of a legend that an entry takes
 STYLE = {
     "font.size": 8,
     "axes.titlesize": 9,
@@ -145,4 +146,5 @@ def add_legend(figure: Figure, panels: Iterable[Axes]) -> None:
         ['hessian']
     """
     named = {label: line for panel in panels for line, label in zip(*panel.get_legend_handles_labels(), strict=True)}
-    figure.legend(named.values(), named, loc="outside lower center", ncols=4)
+    fit = max(1, int(figure.get_figwidth() / ENTRY))
+    figure.legend(named.values(), named, loc="outside lower center", ncols=min(fit, 4))
