@@ -23,6 +23,9 @@ LONGEST, FEW = 320, 10  # letters of all names that a line lists, and how many i
 UNKNOWN = object()  # a default that is no literal
 VALID = re.compile("[a-z][a-z0-9_]*")
 
+# The blocks of a pool's training that name a plug-in, and the kind of each.
+NAMED_BY_TRAINING = {"optimiser": "optimisers", "schedule": "schedules", "trainer": "trainers"}
+
 
 @dataclass(frozen=True)
 class Kind:

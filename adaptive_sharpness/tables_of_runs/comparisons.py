@@ -82,6 +82,19 @@ class Comparison:
         ]
         return int(sum((sizes * (sizes - 1) // 2).sum() for sizes in cells))
 
+    @property
+    def without_pairs(self) -> str:
+        """Why pairs of settings that differ in one hyper-parameter alone are not looked at; empty where they are.
+
+        Example:
+            >>> table = pd.DataFrame({"sharpness": [1.0, 2.0], "loss": [2.0, 3.0]})
+            >>> [each.without_pairs for each in comparisons(table, Question(("sharpness",), ("loss",)))]
+            ['no hyper-parameters: name them with --vary']
+        """
+        if not self.axes:
+            return NO_AXES
+        return TOO_MANY_PAIRS if self.pairs > MOST_PAIRS else ""
+
     def fitting(self, draws: int) -> int:
         """Return how many exchanges of settings take seconds, at least 1.
 

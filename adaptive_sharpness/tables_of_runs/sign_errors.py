@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from adaptive_sharpness.stats import sign_error
-from adaptive_sharpness.tables_of_runs.comparisons import ALL_AXES, MOST_PAIRS, NO_AXES, TOO_MANY_PAIRS, Comparison
+from adaptive_sharpness.tables_of_runs.comparisons import ALL_AXES, Comparison
 
 COLUMNS = (
     *("measure", "target", "axis", "mean", "mean_low", "mean_high", "p", "percentile_90", "percentile_90_expected"),
@@ -31,8 +31,8 @@ def rows(each: Comparison, draws: int, seed: int) -> Iterator[dict]:
         >>> [(row["axis"], round(row["mean"], 3), row["maximum"]) for row in rows(found, 9, 0)]
         [('all', 0.333, 1.0), ('lr', 0.333, 1.0)]
     """
-    if not each.axes or each.pairs > MOST_PAIRS:
-        yield {"axis": ALL_AXES, "reason": TOO_MANY_PAIRS if each.axes else NO_AXES}
+    if each.without_pairs:
+        yield {"axis": ALL_AXES, "reason": each.without_pairs}
         return
     draws = each.fitting(draws)
     found = sign_error(each.mu, each.g, each.axes, clusters=each.named_clusters, seed=seed, permutations=draws)

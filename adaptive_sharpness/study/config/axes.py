@@ -9,14 +9,11 @@ from typing import Any
 
 from adaptive_sharpness.study.config.levels import natural_order, safe_text, spelled_level
 from adaptive_sharpness.study.config.messages import short
+from adaptive_sharpness.study.config.model_table import LOSSES, REACHED, TAKEN
 from adaptive_sharpness.study.config.table_of_settings import require_key, table_of_settings
 
 TABLE, TIMES = "table", "times"  # what under vary is no axis of this name
-COLUMNS = {  # of runs.parquet, in which an axis is a column more
-    *("protocol", "pool", "setting", "seed", "measure", "rho", "quantity", "headline", "value", "standard_error"),
-    *("base_loss", "max_loss", "device", "versions", "epochs", "train_loss", "test_loss", "accuracy"),
-    *("train_device", "train_versions", "used", "part", "reached", "keep_unreached", "id"),
-}
+COLUMNS = {"id", "seed", "epochs", *TAKEN, *LOSSES, *REACHED}  # of runs.parquet, in which an axis is a column more
 
 
 @dataclass(frozen=True)

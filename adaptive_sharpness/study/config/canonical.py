@@ -3,12 +3,9 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from adaptive_sharpness.plugins import Parameter
+from adaptive_sharpness.plugins import NAMED_BY_TRAINING, Parameter
 from adaptive_sharpness.study.config.block import sorted_keys
 from adaptive_sharpness.study.config.pools import PoolSettings
-
-# The blocks of a pool's training that name a plug-in, and the kind of each.
-NAMED_BY_TRAINING = {"optimiser": "optimisers", "schedule": "schedules", "trainer": "trainers"}
 
 # From the kind and the name of a plug-in to what it takes, as `plugins.options` says it.
 OptionsOf = Callable[[str, str], Mapping[str, Parameter] | None]

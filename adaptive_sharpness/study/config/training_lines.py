@@ -66,7 +66,7 @@ def training_lines(where: str, training: Training, folder: str) -> Iterator[str]
 
 def _plugins(where: str, training: Training, folder: str) -> Iterator[str]:
     """Names that nothing has, and options that a plug-in does not take."""
-    for key, kind in (("optimiser", "optimisers"), ("schedule", "schedules"), ("trainer", "trainers")):
+    for key, kind in plugins.NAMED_BY_TRAINING.items():
         chosen, at = getattr(training, key), f"{where}.{key}"
         if chosen is not None:
             known = dict.fromkeys(KNOWN_LENGTH) if key == "schedule" else {}

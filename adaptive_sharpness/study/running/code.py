@@ -14,9 +14,6 @@ from typing import Any
 from adaptive_sharpness import plugins
 from adaptive_sharpness.study.running.records import sha256
 
-# The blocks of a pool's training that name a plug-in, and the kind of each.
-NAMED_BY_TRAINING = {"optimiser": "optimisers", "schedule": "schedules", "trainer": "trainers"}
-
 # Tokens that no job's result depends on, and those that a statement comes after.
 REMARKS = (tokenize.COMMENT, tokenize.NL)
 OPENS = (tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT)
@@ -124,7 +121,7 @@ def used_names(rule: str, settings: Mapping[str, Any], folder: str | Path = "plu
     if rule == "import_models":
         return used
     training = {"trainer": {}, **pool["training"]}
-    chosen = [(kind, training.get(key)) for key, kind in NAMED_BY_TRAINING.items()]
+    chosen = [(kind, training.get(key)) for key, kind in plugins.NAMED_BY_TRAINING.items()]
     found = [(kind, each.get("name", "minibatches")) for kind, each in chosen if each is not None]
     found += [("augmentations", each["name"]) for each in training.get("augmentation", ())]
     return [*used, ("initialisations", pool["initialisation"]), *found]

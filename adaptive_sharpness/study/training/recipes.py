@@ -9,7 +9,7 @@ from typing import Any
 from torch import nn
 
 from adaptive_sharpness import plugins
-from adaptive_sharpness.study.config.training import Augmentation, Training
+from adaptive_sharpness.study.config.training import Training
 from adaptive_sharpness.study.training.augmentation import augmented
 from adaptive_sharpness.study.training.clipping import clipped
 from adaptive_sharpness.study.training.fitness import require_methods
@@ -70,7 +70,7 @@ def trainer_options(
         optimiser = partial(_changed, optimiser, changes, each_step)
     given = {"optimiser": optimiser, "schedule": None if each_step or not schedule else partial(_inside, schedule)}
     if training.augmentation:
-        changed = [_transform(each, folder) for each in training.augmentation]
+        changed = [_built_of("augmentations", each.name, each.options, folder) for each in training.augmentation]
         given["augmentation"] = partial(augmented, changes=changed)
     return {**given, **training.trainer.options}
 
@@ -116,10 +116,6 @@ def schedule_length(training: Training, examples: int) -> dict[str, int]:
     epochs = most_epochs(training.stop, steps)
     each, total = (steps, most_steps(training.stop, steps)) if training.schedule.per == "step" else (1, epochs)
     return {"total_steps": total, "T_max": total, "epochs": epochs, "steps_per_epoch": each}
-
-
-def _transform(chosen: Augmentation, folder: str | Path) -> Callable:
-    return _built_of("augmentations", chosen.name, chosen.options, folder)
 
 
 def _built(kind: str, name: str, options: Mapping[str, Any], methods: tuple[str, ...], folder, moved: Any) -> Any:
