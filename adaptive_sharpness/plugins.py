@@ -164,8 +164,7 @@ def module(kind: str, name: str, folder: str | Path = "plugins") -> ModuleType:
     try:
         return import_module(dotted)
     except Exception as error:  # whatever a user's file may do when it is run
-        reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise ValueError(f"{path}: cannot be imported: {type(error).__name__}: {reason}") from error
+        raise ValueError(f"{path}: cannot be imported: {type(error).__name__}: {reason(error)}") from error
 
 
 def file(kind: str, name: str, folder: str | Path = "plugins") -> Path | None:
@@ -200,6 +199,16 @@ def wanted_one_of(name: object, allowed: Iterable[str]) -> str:
     few = listed if len(", ".join(listed)) <= LONGEST else listed[:FEW]
     more = f" and {len(listed) - len(few)} more" if len(few) < len(listed) else ""
     return f"wanted one of {', '.join(few)}{more}" + (f" (did you mean {close[0]}?)" if close else "")
+
+
+def reason(error: BaseException) -> str:
+    """Return the first line of what an error says, or its kind where it says nothing.
+
+    Example:
+        >>> reason(RuntimeError("shapes differ\\nin many ways")), reason(ValueError())
+        ('shapes differ', 'ValueError')
+    """
+    return (str(error) or type(error).__name__).splitlines()[0]
 
 
 def all_names(kind: str, folder: str | Path = "plugins") -> list[str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -67,7 +68,7 @@ class Comparison:
         clusters = self.clusters[self.used]
         return len(np.unique(clusters)) == len(clusters)
 
-    @property
+    @cached_property
     def pairs(self) -> int:
         """How many pairs of settings differ in one hyper-parameter alone.
 

@@ -10,6 +10,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from adaptive_sharpness.plugins import reason
 from adaptive_sharpness.study.config.model_table import layout_path
 from adaptive_sharpness.study.importing.layout import read_layout
 
@@ -50,7 +51,7 @@ def _safetensors(path: Path, row: int | None) -> dict[str, Tensor]:
                 _require_row(path, row, (each.get_shape() or [0])[0], name)
             return {name: each[row] for name, each in slices.items()}
     except (SafetensorError, OSError) as error:
-        raise ValueError(f"{path}: cannot be read as safetensors: {_reason(error)}") from error
+        raise ValueError(f"{path}: cannot be read as safetensors: {reason(error)}") from error
 
 
 def _pytorch(path: Path) -> dict[str, Tensor]:
@@ -59,7 +60,7 @@ def _pytorch(path: Path) -> dict[str, Tensor]:
     except Exception as error:  # whatever torch finds wrong with the file
         if names := re.findall(r"GLOBAL ([\w.]+)", str(error)):
             raise ValueError(f"{path}: got {names[0]} in it, wanted tensors alone; nothing of it was run") from None
-        raise ValueError(f"{path}: cannot be read as tensors of PyTorch: {_reason(error)}") from error
+        raise ValueError(f"{path}: cannot be read as tensors of PyTorch: {reason(error)}") from error
     state = _unwrapped(found)
     if not isinstance(state, Mapping) or not state or not all(map(_is_dense, state.values())):
         raise ValueError(f"{path}: got {_spelled(state)}, wanted a state_dict, or one under {', '.join(WRAPPERS)}")
@@ -90,7 +91,7 @@ def _matrix(path: Path, row: int | None) -> dict[str, Tensor]:
     try:
         matrix = np.load(path, allow_pickle=False, mmap_mode="r")
     except (ValueError, OSError, EOFError) as error:
-        raise ValueError(f"{path}: cannot be read as an array of NumPy: {_reason(error)}") from error
+        raise ValueError(f"{path}: cannot be read as an array of NumPy: {reason(error)}") from error
     shape = getattr(matrix, "shape", ())
     if len(shape) != 2 or matrix.dtype != np.float32:
         got = f"{matrix.dtype} {list(shape)}" if shape else type(matrix).__name__
@@ -104,7 +105,3 @@ def _matrix(path: Path, row: int | None) -> dict[str, Tensor]:
 def _require_row(path: Path, row: int, rows: int, name: str = "it") -> None:
     if row >= rows:
         raise ValueError(f"{path}: got row {row}, wanted one below {rows}, all that {name} has")
-
-
-def _reason(error: BaseException) -> str:
-    return (str(error) or type(error).__name__).splitlines()[0]

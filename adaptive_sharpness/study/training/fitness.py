@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from adaptive_sharpness.datasets import Nodes, Split
 from adaptive_sharpness.landscape import stacking
+from adaptive_sharpness.plugins import reason
 
 
 @torch.no_grad()
@@ -38,7 +39,7 @@ def require_fit(name: str, network: nn.Module, split: Split) -> None:
         with torch.random.fork_rng():
             outputs = split.apply(network.eval(), torch.arange(few, device=split.targets.device))
     except Exception as error:  # whatever a user's forward() or torch finds wrong with the examples
-        raise ValueError(f"architecture {name}: cannot be applied to the data set: {_reason(error)}") from error
+        raise ValueError(f"architecture {name}: cannot be applied to the data set: {reason(error)}") from error
     network.train(training)
     got, wanted = list(outputs.shape), list(split.targets[:few].shape)
     if split.targets.is_floating_point():
@@ -84,7 +85,7 @@ def require_loss(name: str, loss: Callable[..., Tensor], network: nn.Module, spl
             if loss.__module__ != functional.__name__:
                 raise
             shapes = f"outputs {list(outputs.shape)} and targets {list(targets.shape)}"
-            raise ValueError(f"loss {name}: cannot be applied to {shapes}: {_reason(error)}") from error
+            raise ValueError(f"loss {name}: cannot be applied to {shapes}: {reason(error)}") from error
     if not isinstance(mean, Tensor) or mean.dim():
         raise ValueError(f"loss {name}: got {_shape(mean)}, wanted a tensor with one number, the mean over examples")
     if not isinstance(each, Tensor) or each.shape[:1] != few.shape:
@@ -139,7 +140,7 @@ def require_stackable(name: str, network: nn.Module, split: Split) -> None:
     try:
         _of_two(network, split)
     except Exception as error:  # whatever vmap finds in a user's forward()
-        raise ValueError(f"architecture {name}: cannot be trained stacked: {_reason(error)}") from error
+        raise ValueError(f"architecture {name}: cannot be trained stacked: {reason(error)}") from error
 
 
 def _hinders(network: nn.Module, split: Split) -> str | None:
@@ -164,7 +165,3 @@ def _of_two(network: nn.Module, split: Split) -> Tensor:
 
 def _shape(value: object) -> str:
     return f"shape {list(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
-
-
-def _reason(error: Exception) -> str:
-    return (str(error) or type(error).__name__).splitlines()[0]

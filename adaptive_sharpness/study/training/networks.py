@@ -7,7 +7,7 @@ from typing import Any
 from torch import nn
 
 from adaptive_sharpness.landscape.randomness import default_generator, generator
-from adaptive_sharpness.plugins import resolve
+from adaptive_sharpness.plugins import reason, resolve
 from adaptive_sharpness.study.config.pools import PoolSettings
 
 
@@ -35,8 +35,9 @@ def build_network(architecture: str, options: Mapping[str, Any], folder: str | P
     try:
         built = build(**options)
     except Exception as error:  # whatever a user's build() or torch finds wrong with them
-        reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise ValueError(f"architecture {architecture}: options {options} do not fit its build(): {reason}") from error
+        raise ValueError(
+            f"architecture {architecture}: options {options} do not fit its build(): {reason(error)}"
+        ) from error
     if not isinstance(built, nn.Module) or not list(built.parameters()):
         got = "no parameters" if isinstance(built, nn.Module) else type(built).__name__
         raise ValueError(f"architecture {architecture}: build() gave {got}, wanted a network with parameters")

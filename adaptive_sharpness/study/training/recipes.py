@@ -132,5 +132,4 @@ def _built_of(kind: str, name: str, options: Mapping[str, Any], folder, *moved: 
     except Exception as error:  # whatever torch finds wrong with them
         if plugins.file(kind, name, folder):  # the user's own, whose place an error inside it names
             raise
-        reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise ValueError(f"{kind[:-1]} {name}: options {dict(options)} do not fit: {reason}") from error
+        raise ValueError(f"{kind[:-1]} {name}: options {dict(options)} do not fit: {plugins.reason(error)}") from error
